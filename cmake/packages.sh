@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# The one list of system packages that rouse needs, and their installation with apt.
+# Usage: packages.sh [ci]           installs what is missing; `ci` adds what only the checks need
+#        packages.sh --list [ci]    prints the names
+# ROUSE_SKIP_PACKAGES=1 makes it believe that everything is there.
+set -euo pipefail
+
+# Group, package, the commands any one of which makes it unnecessary (- for none), why it is there.
+packages='
+build  g++                 g++           compiles; 12 or newer, see below
+build  cmake               cmake         configures; 3.22 or newer
+build  ninja-build         ninja         the generator of the presets
+build  ccache              ccache        makes the second build quick
+build  git                 git           names the files that the format check reads
+build  pkg-config          pkg-config    finds c-ares and RE2, which ship no CMake files everywhere
+libs   libboost-dev        -             Asio and Beast, for the health-checker
+libs   libboost-thread-dev -             under the thread classes: stack size, timed join, interruption
+libs   libspdlog-dev       -             the log of services and examples
+libs   libgtest-dev        -             the tests
+libs   libgmock-dev        -             matchers in the tests
+libs   libcli11-dev        -             the command line of the examples
+libs   libtomlplusplus-dev -             the configuration of the health-checker
+libs   libc-ares-dev       -             name look-ups that can be stopped
+libs   libre2-dev          -             regular expressions that cannot run away
+tests  nginx-light         nginx         the web server that the health-checker is tested on
+ci     clang               clang++       the second compiler
+ci     clang-format        clang-format  the format check
+ci     clang-tidy          clang-tidy    the tidy preset
+'
+gcc_minimum=12
+
+say() { printf '==> %s\n' "$*"; }
+fail() {
+  printf 'packages.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+have_command() {
+  # A user's PATH often lacks the folders of system programs.
+  PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v "$1" >/dev/null
+}
+
+is_installed() {
+  [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+wanted() {
+  local group package command _
+  while read -r group package command _; do
+    if [[ -n $group && ($group != ci || $with_ci == yes) ]]; then echo "$package $command"; fi
+  done <<<"$packages"
+}
+
+missing() {
+  local package command
+  while read -r package command; do
+    if [[ $command != - ]] && have_command "$command"; then continue; fi
+    if is_installed "$package"; then continue; fi
+    echo "$package"
+  done < <(wanted)
+}
+
+# Ubuntu 22.04's g++ is 11; a 12 beside it is enough, the run scripts look for it.
+missing_gcc() {
+  local version
+  version=$(g++ -dumpversion 2>/dev/null) || return 0
+  if ((${version%%.*} < gcc_minimum)) && [[ -z ${CXX:-} ]] &&
+    ! have_command "g++-$gcc_minimum"; then
+    echo "g++-$gcc_minimum"
+  fi
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@" </dev/null
+  else
+    sudo "$@" </dev/null
+  fi
+}
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --yes --quiet --no-install-recommends "$@"
+}
+
+updated=no
+install_packages() {
+  say "installing: $*"
+  if ((EUID != 0)) && ! command -v sudo >/dev/null; then
+    fail "needs root or sudo; as root: apt-get install $*"
+  fi
+  if [[ $updated == no ]]; then
+    # A broken third-party source must not keep a package of the distribution from being installed.
+    as_root apt-get update --quiet || say "apt-get update failed; trying with the lists that are there"
+    updated=yes
+  fi
+
+  if [[ " $* " != *" nginx-light "* ]]; then
+    apt_install "$@"
+    return
+  fi
+
+  # The tests run nginx themselves on a port of their own. As a service it would put a web server on
+  # port 80 of somebody's machine, now and after every boot, so it is kept from starting.
+  local status=0
+  if [[ -d /run/systemd/system ]]; then
+    as_root systemctl mask --runtime --quiet nginx.service || true
+    apt_install "$@" || status=$?
+    as_root systemctl unmask --runtime --quiet nginx.service || true
+    as_root systemctl disable --quiet nginx.service >/dev/null 2>&1 || true
+  else
+    apt_install "$@" || status=$?
+    if [[ -x /etc/init.d/nginx ]]; then
+      as_root /etc/init.d/nginx stop >/dev/null 2>&1 || true
+      as_root update-rc.d nginx disable >/dev/null 2>&1 || true
+    fi
+  fi
+  return "$status"
+}
+
+list=no
+with_ci=no
+for argument in "$@"; do
+  case $argument in
+    --list) list=yes ;;
+    ci) with_ci=yes ;;
+    *) fail "unknown argument '$argument' (usage: packages.sh [--list] [ci])" ;;
+  esac
+done
+
+if [[ $list == yes ]]; then
+  wanted | cut -d' ' -f1
+  exit
+fi
+
+if [[ ${ROUSE_SKIP_PACKAGES:-} == 1 ]]; then
+  exit
+fi
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  {
+    echo "packages.sh: there is no apt here. Install what corresponds to these packages of Debian,"
+    echo "then run this again with ROUSE_SKIP_PACKAGES=1 in the environment:"
+    wanted | cut -d' ' -f1 | tr '\n' ' '
+    echo
+  } >&2
+  exit 1
+fi
+
+mapfile -t names < <(missing)
+if ((${#names[@]} > 0)); then install_packages "${names[@]}"; fi
+mapfile -t names < <(missing_gcc)
+if ((${#names[@]} > 0)); then install_packages "${names[@]}"; fi

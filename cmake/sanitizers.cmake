@@ -1,0 +1,17 @@
+# For everything below this directory at once: a sanitizer that sees only half of a program reports
+# what is not there (thread) or misses what is (address).
+if(ROUSE_SANITIZE)
+  foreach(sanitizer IN LISTS ROUSE_SANITIZE)
+    if(NOT sanitizer MATCHES "^(address|undefined|thread)$")
+      message(FATAL_ERROR "ROUSE_SANITIZE: unknown sanitizer '${sanitizer}'; "
+                          "there are address, undefined and thread")
+    endif()
+  endforeach()
+  if("thread" IN_LIST ROUSE_SANITIZE AND "address" IN_LIST ROUSE_SANITIZE)
+    message(FATAL_ERROR "ROUSE_SANITIZE: address and thread cannot be combined")
+  endif()
+
+  string(REPLACE ";" "," rouse_sanitizers "${ROUSE_SANITIZE}")
+  add_compile_options("-fsanitize=${rouse_sanitizers}" -fno-omit-frame-pointer)
+  add_link_options("-fsanitize=${rouse_sanitizers}")
+endif()

@@ -1,0 +1,88 @@
+#pragma once
+// this_thread: the ambient stop of the calling thread, and Bind, which sets it.
+//
+/// @code
+///   std::jthread worker([](std::stop_token stop) {
+///     rouse::this_thread::Bind bind(stop);  // from here every wait obeys the jthread's stop
+///     while (rouse::sleep_for(1s) == rouse::WaitStatus::timeout) {
+///     }
+///   });
+/// @endcode
+//
+// The ambient stop is the token that every stoppable wait of a thread obeys besides the one it is
+// given, so that nobody passes a token through ten functions. StoppableThread and the jobs of a
+// pool bind their own.
+// Thread safety: all of it concerns the calling thread only.
+
+#include "rouse/wait/stop_scope.hpp"
+
+#include <optional>
+#include <stop_token>
+
+namespace rouse {
+namespace detail {
+
+struct ControlBlock;
+
+/// The stop callback that makes a thread look at its tokens again.
+struct NotifyThread {
+  ControlBlock* thread;
+  void operator()() const noexcept;
+};
+
+/// What a thread's waits obey besides what they are given; one frame per Bind.
+class AmbientStop {
+ public:
+  explicit AmbientStop(std::stop_token token);
+  explicit AmbientStop(StopScope& scope);
+  ~AmbientStop();
+
+  AmbientStop(const AmbientStop&) = delete;
+  AmbientStop& operator=(const AmbientStop&) = delete;
+
+  const std::stop_token& token() const noexcept { return token_; }
+  bool stop_requested() const noexcept { return token_.stop_requested(); }
+  Deadline deadline() const noexcept {
+    return scope_ == nullptr ? Deadline::never() : scope_->deadline_;
+  }
+  /// The scope's deadline has passed: stops the scope it belongs to.
+  void deadline_passed() const noexcept;
+
+ private:
+  // Stops with the outer frame as well as with what was bound.
+  struct Joined : StopScope {
+    Joined(StopScope* scope, std::stop_token token, const AmbientStop& outer);
+  };
+
+  AmbientStop(StopScope* scope, std::stop_token token);
+
+  ControlBlock* const thread_;
+  const AmbientStop* const outer_;
+  std::optional<Joined> joined_;
+  StopScope* scope_;
+  std::stop_token token_;
+  std::optional<std::stop_callback<NotifyThread>> notify_;
+};
+
+}  // namespace detail
+
+namespace this_thread {
+
+/// The ambient stop: every stop that a wait of this thread obeys. Empty outside of rouse's threads,
+/// jobs and Binds, and under a Shield.
+[[nodiscard]] std::stop_token stop_token() noexcept;
+
+/// While it lives, this thread's waits obey `token` or `scope` too: what was bound before stays in
+/// force. Destroy Binds in reverse order, on the same thread (as a local variable does).
+/// Throws std::bad_alloc. A scope must outlive the Bind.
+class [[nodiscard]] Bind {
+ public:
+  explicit Bind(std::stop_token token) : ambient_(std::move(token)) {}
+  explicit Bind(StopScope& scope) : ambient_(scope) {}
+
+ private:
+  detail::AmbientStop ambient_;
+};
+
+}  // namespace this_thread
+}  // namespace rouse

@@ -1,0 +1,105 @@
+#pragma once
+// ControlBlock: what the rest of the program may touch of a thread that waits.
+//
+// Blocks are pooled and never freed, so that a waker that comes late may still touch one: it then
+// gives a hint to whoever owns the block by now, and a hint costs one turn of a loop.
+//
+// Thread safety: each member says who writes it. Design: docs/design/wait_core.md.
+
+#include "rouse/detail/deadline.hpp"
+#include "rouse/detail/os.hpp"
+
+#include "wait/lock.hpp"
+
+#include <cstdint>
+#include <exception>
+
+struct pollfd;
+
+namespace rouse::detail {
+
+class AmbientStop;
+
+/// Where a thread blocks, for the reports: a string literal, and the address or number it is about.
+struct BlockSite {
+  const char* what;
+  std::uintptr_t object;
+};
+
+struct alignas(64) ControlBlock {
+  enum State : std::uint32_t {
+    empty,     // runs, and no hint is waiting
+    notified,  // a hint is waiting: look at the nodes and tokens again
+    parked,    // in a futex wait on `state`
+    polling,   // in ppoll, with the eventfd
+  };
+
+  /// What a waker owes the thread whose state it exchanged.
+  enum class Wake : std::uint8_t { nothing, futex, event_fd };
+
+  // --- touched by wakers -------------------------------------------------------------------------
+  Atomic<std::uint32_t> state{empty};
+  Atomic<std::int32_t> last_waker_cpu{-1};
+  Atomic<std::int32_t> event_fd{-1};  // made by the owner, kept as long as the block
+
+  // --- raising: any thread, under raise_lock; `raised` is read without it as a hint
+  // ----------------
+  Atomic<std::uint32_t> raised{0};
+  Lock raise_lock;
+  std::exception_ptr raised_exception;
+
+  // --- the owner only ----------------------------------------------------------------------------
+  const AmbientStop* ambient = nullptr;
+  std::uint32_t shields = 0;
+  std::int32_t uncaught_at_entry = 0;
+
+  // --- written by the owner, read by reports -----------------------------------------------------
+  Atomic<std::int32_t> native_id{0};
+  Atomic<const char*> blocked_in{nullptr};
+  Atomic<std::uintptr_t> blocked_on{0};
+  Atomic<std::int64_t> blocked_since{0};
+
+  // --- the pool's --------------------------------------------------------------------------------
+  ControlBlock* next_free = nullptr;
+  ControlBlock* next_ever_made = nullptr;
+
+  /// Hints; returns what is left to do. Never a system call: may be called under a bucket's lock.
+  Wake exchange_notified() noexcept;
+  /// Does it. Not under a lock.
+  void wake(Wake wake) noexcept;
+  /// Both.
+  void notify() noexcept { wake(exchange_notified()); }
+
+  /// Owner: blocks until there is a hint, the deadline passes, or for no reason.
+  void park(Deadline deadline, BlockSite site) noexcept;
+  /// Owner: ppoll; with `hear_hints` a hint ends it too. Returns how many of `fds` are ready. One
+  /// entry behind `fds` must be free. Throws std::system_error.
+  int poll(::pollfd* fds, unsigned count, Deadline deadline, bool hear_hints, BlockSite site);
+
+  /// Any thread: gives the owner an exception for its next blocking call. False if one is pending.
+  bool raise(std::exception_ptr exception) noexcept;
+  /// Owner: whether a raised exception is to be thrown now.
+  bool raise_due() const noexcept {
+    return raised.load(std::memory_order_relaxed) != 0 && !raise_withheld();
+  }
+  bool raise_withheld() const noexcept;
+  /// Owner, if raise_due().
+  [[noreturn]] void throw_raised();
+
+  /// The calling thread's. Throws std::bad_alloc in a thread's first call.
+  static ControlBlock& current();
+  /// The same, or null if this thread has none yet.
+  static ControlBlock* current_or_null() noexcept;
+
+  /// For threads of our own: a block is acquired before the thread starts, adopted by it as its
+  /// first act, and released by whoever has joined it.
+  static ControlBlock* acquire();
+  static void adopt(ControlBlock* block) noexcept;
+  static void release(ControlBlock* block) noexcept;
+
+ private:
+  void enter(BlockSite site) noexcept;
+  void leave() noexcept;
+};
+
+}  // namespace rouse::detail

@@ -1,0 +1,96 @@
+#include "wait/parking_table.hpp"
+
+namespace rouse::detail {
+namespace {
+
+void link_before(WaitNode& position, WaitNode& node) noexcept {
+  node.prev = position.prev;
+  node.next = &position;
+  position.prev->next = &node;
+  position.prev = &node;
+}
+
+void unlink(WaitNode& node) noexcept {
+  node.prev->next = node.next;
+  node.next->prev = node.prev;
+  node.next = node.prev = nullptr;
+}
+
+}  // namespace
+
+constinit ParkingTable::Bucket ParkingTable::buckets_[std::size_t{1} << bucket_bits_];
+
+void ParkingTable::Bucket::append(WaitNode& node) noexcept {
+  if (head.next == nullptr) head.next = head.prev = &head;
+  link_before(head, node);
+}
+
+ParkingTable::Dequeued ParkingTable::dequeue(WaitNode& node) noexcept {
+  LockGuard guard(bucket_of(node.key).lock);
+  const bool linked = node.next != nullptr;
+  if (linked) unlink(node);
+  return {.signalled = node.signalled.load(std::memory_order_relaxed),
+          .call_due = !linked && node.waker.function != nullptr};
+}
+
+void ParkingTable::unlock_and_wake(Bucket& bucket, const void* key) noexcept {
+  // All nodes are marked and moved before the lock is left for the first time: after that the
+  // primitive may be gone, and another may wait at its address. Until a batch reaches them they
+  // hang in this list, under the bucket's lock as before, so that their waits can leave at any
+  // time.
+  WaitNode taken;
+  taken.next = taken.prev = &taken;
+  if (bucket.head.next != nullptr) {
+    for (WaitNode* node = bucket.head.next; node != &bucket.head;) {
+      WaitNode* const next = node->next;
+      if (node->key == key) {
+        unlink(*node);
+        node->signalled.store(true, std::memory_order_relaxed);
+        link_before(taken, *node);
+      }
+      node = next;
+    }
+  }
+
+  constexpr std::size_t batch_size = 32;
+  struct Due {
+    Waker waker;
+    ControlBlock::Wake wake;
+  };
+  for (;;) {
+    Due batch[batch_size];
+    std::size_t count = 0;
+    while (count < batch_size && taken.next != &taken) {
+      WaitNode& node = *taken.next;
+      unlink(node);
+      Due& due = batch[count];
+      due = {node.waker, ControlBlock::Wake::nothing};
+      if (node.waker.function == nullptr) {
+        due.wake = static_cast<ControlBlock*>(node.waker.context)->exchange_notified();
+        if (due.wake == ControlBlock::Wake::nothing) continue;
+      }
+      ++count;
+    }
+    const bool last = taken.next == &taken;
+    bucket.lock.unlock();
+    for (std::size_t i = 0; i < count; ++i) {
+      const Due& due = batch[i];
+      if (due.waker.function != nullptr) {
+        due.waker.function(due.waker.context);
+      } else {
+        static_cast<ControlBlock*>(due.waker.context)->wake(due.wake);
+      }
+    }
+    if (last) return;
+    bucket.lock.lock();
+  }
+}
+
+void ParkingTable::reset_after_fork() noexcept {
+  for (Bucket& bucket : buckets_) {
+    bucket.lock.reset_after_fork();
+    bucket.head.next = bucket.head.prev = nullptr;
+  }
+}
+
+}  // namespace rouse::detail

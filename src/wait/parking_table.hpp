@@ -1,0 +1,98 @@
+#pragma once
+// ParkingTable: who waits for what. Lists of nodes, found by the address they wait for.
+//
+// A node lies on the stack of its wait (or in an asynchronous operation) and belongs to the bucket
+// of its key from enqueue() to the dequeue() that every enqueue() owes, or to the wake that took
+// it.
+//
+// Thread safety: all functions, any thread. No function of user code runs under a bucket's lock,
+// but for the short ones given to enqueue() and wake_all(). Design: docs/design/wait_core.md.
+
+#include "rouse/detail/os.hpp"
+
+#include "wait/control_block.hpp"
+#include "wait/lock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rouse::detail {
+
+/// Whom a node wakes: a thread, or a function that must not throw and not block, which is called
+/// after the bucket's lock was left.
+struct Waker {
+  using Function = void(void* context) noexcept;
+
+  Function* function = nullptr;  // null: context is a ControlBlock
+  void* context = nullptr;
+
+  static Waker thread(ControlBlock& block) noexcept { return {nullptr, &block}; }
+};
+
+struct WaitNode {
+  WaitNode* next = nullptr;  // both null: in no list
+  WaitNode* prev = nullptr;
+  const void* key = nullptr;
+  Waker waker;
+  // Written under the bucket's lock. Read without it only to learn whether taking it is worth
+  // while.
+  Atomic<bool> signalled{false};
+};
+
+class ParkingTable {
+ public:
+  /// Under the lock of `key`'s bucket: if `validate()` holds, puts the node in and returns true.
+  /// validate() looks at the primitive's word and marks there that it has waiters.
+  template <class Validate>
+  static bool enqueue(WaitNode& node, const void* key, Validate&& validate) {
+    Bucket& bucket = bucket_of(key);
+    LockGuard guard(bucket.lock);
+    if (!validate()) return false;
+    node.key = key;
+    bucket.append(node);
+    return true;
+  }
+
+  struct Dequeued {
+    bool signalled;  // a wake was first: what was waited for has happened
+    bool call_due;   // the waker's function has been called or will be: `context` must live until
+                     // then
+  };
+
+  /// Ends the node's stay. After it nobody touches the node.
+  static Dequeued dequeue(WaitNode& node) noexcept;
+
+  /// Under the lock of `key`'s bucket calls `update()`, the last touch of the primitive, then takes
+  /// every node of `key`; wakes them after the lock was left.
+  template <class Update>
+  static void wake_all(const void* key, Update&& update) {
+    Bucket& bucket = bucket_of(key);
+    bucket.lock.lock();
+    update();
+    unlock_and_wake(bucket, key);
+  }
+
+  /// In the child, where the only thread that is left waits for nothing.
+  static void reset_after_fork() noexcept;
+
+ private:
+  struct alignas(64) Bucket {
+    Lock lock;
+    WaitNode head;  // of a circular list; links are made with the first node
+
+    void append(WaitNode& node) noexcept;
+  };
+
+  static Bucket& bucket_of(const void* key) noexcept {
+    // Fibonacci hashing: neighbours in memory land far apart.
+    const auto bits = reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x9E3779B97F4A7C15};
+    return buckets_[bits >> (64 - bucket_bits_)];
+  }
+
+  static void unlock_and_wake(Bucket& bucket, const void* key) noexcept;
+
+  static constexpr unsigned bucket_bits_ = 10;
+  static Bucket buckets_[std::size_t{1} << bucket_bits_];
+};
+
+}  // namespace rouse::detail

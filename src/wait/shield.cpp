@@ -1,0 +1,11 @@
+#include "rouse/wait/shield.hpp"
+
+#include "wait/control_block.hpp"
+
+namespace rouse {
+
+Shield::Shield() { ++detail::ControlBlock::current().shields; }
+
+Shield::~Shield() { --detail::ControlBlock::current_or_null()->shields; }
+
+}  // namespace rouse

@@ -1,0 +1,54 @@
+#include "rouse/wait/this_thread.hpp"
+
+#include "wait/control_block.hpp"
+
+#include <utility>
+
+namespace rouse {
+namespace detail {
+
+void NotifyThread::operator()() const noexcept { thread->notify(); }
+
+AmbientStop::Joined::Joined(StopScope* scope, std::stop_token token, const AmbientStop& outer)
+    : StopScope(Parent{scope, std::move(token)}, Parent{outer.scope_, outer.token_},
+                Deadline::never()) {}
+
+AmbientStop::AmbientStop(std::stop_token token) : AmbientStop(nullptr, std::move(token)) {}
+
+AmbientStop::AmbientStop(StopScope& scope) : AmbientStop(&scope, scope.token()) {}
+
+AmbientStop::AmbientStop(StopScope* scope, std::stop_token token)
+    : thread_(&ControlBlock::current()),
+      outer_(thread_->ambient),
+      scope_(scope),
+      token_(std::move(token)) {
+  const bool outer_counts = outer_ != nullptr && outer_->token_.stop_possible();
+  bool heard = false;  // the outer frame's callback wakes this thread for our token too
+  if (outer_counts && (!token_.stop_possible() || token_ == outer_->token_)) {
+    scope_ = outer_->scope_;
+    token_ = outer_->token_;
+    heard = true;
+  } else if (outer_counts && !(scope_ != nullptr && scope_->inside(outer_->token_))) {
+    joined_.emplace(scope_, std::move(token_), *outer_);
+    scope_ = &*joined_;
+    token_ = joined_->token();
+  }
+  if (!heard && token_.stop_possible()) notify_.emplace(token_, NotifyThread{thread_});
+  thread_->ambient = this;
+}
+
+AmbientStop::~AmbientStop() { thread_->ambient = outer_; }
+
+void AmbientStop::deadline_passed() const noexcept {
+  scope_->deadline_owner_->request_stop(StopReason::deadline);
+}
+
+}  // namespace detail
+
+std::stop_token this_thread::stop_token() noexcept {
+  const detail::ControlBlock* thread = detail::ControlBlock::current_or_null();
+  if (thread == nullptr || thread->shields != 0 || thread->ambient == nullptr) return {};
+  return thread->ambient->token();
+}
+
+}  // namespace rouse

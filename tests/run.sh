@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Builds everything and runs the tests.
+# Usage: run.sh [CTEST ARGS]    for instance: run.sh -R Event, run.sh -L race, run.sh -LE consumer
+# ROUSE_PRESET chooses another preset than dev: release, asan, tsan, clang.
+# shellcheck source=../cmake/run-common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../cmake/run-common.sh"
+
+preset=${ROUSE_PRESET:-dev}
+
+# shellcheck disable=SC2119  # our arguments are for ctest
+rouse_packages
+rouse_build "$preset"
+
+say "tests of build/$preset"
+# Two at a time and output on failure are in the preset, as are the sanitizers' options.
+launcher=()
+if [[ $preset == tsan && $(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0) -gt 28 ]] &&
+  setarch "$(uname -m)" -R true 2>/dev/null; then
+  # ThreadSanitizer of gcc 12 cannot place its memory where the kernel randomizes more than this.
+  launcher=(setarch "$(uname -m)" -R)
+fi
+(cd "$root" && "${launcher[@]}" ctest --preset "$preset" "$@" </dev/null) || fail "tests of preset $preset"
