@@ -33,7 +33,7 @@ extract() {
         print "#include <rouse/rouse.hpp>" > name
         prelude = "array atomic chrono cstddef cstdint cstdio deque exception functional iostream list memory " \
                   "mutex optional span stdexcept stop_token string string_view system_error thread " \
-                  "utility vector"
+                  "utility vector unistd.h csignal"
         n = split(prelude, headers, " ")
         for (i = 1; i <= n; i++) printf "#include <%s>\n", headers[i] > name
         for (i = 1; i <= count; i++)

@@ -1,13 +1,19 @@
 #include "rouse/thread/signal_stop.hpp"
 
 #include "rouse/thread/stoppable_thread.hpp"
+#include "rouse/wait/event.hpp"
 #include "rouse/wait/fd.hpp"
+#include "rouse/wait/shield.hpp"
+
+#include "wait/control_block.hpp"
 
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
+#include <string>
 #include <system_error>
 
 namespace rouse {
@@ -15,17 +21,24 @@ namespace {
 
 class BlockedSignals {
  public:
-  explicit BlockedSignals(const sigset_t& signals) {
+  explicit BlockedSignals(const sigset_t& signals) : mine_(signals) {
     const int error = ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
     if (error != 0) {
       throw std::system_error(error, std::generic_category(), "rouse: blocking signals");
     }
   }
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  // Only what was not blocked before, and not what somebody else has blocked meanwhile.
+  ~BlockedSignals() {
+    for (int signal = 1; signal < NSIG; ++signal) {
+      if (::sigismember(&before_, signal) == 1) ::sigdelset(&mine_, signal);
+    }
+    ::pthread_sigmask(SIG_UNBLOCK, &mine_, nullptr);
+  }
   BlockedSignals(const BlockedSignals&) = delete;
   BlockedSignals& operator=(const BlockedSignals&) = delete;
 
  private:
+  sigset_t mine_;
   sigset_t before_{};
 };
 
@@ -49,8 +62,8 @@ sigset_t set_of(std::initializer_list<int> signals) {
   sigset_t set{};
   ::sigemptyset(&set);
   for (const int signal : signals) {
-    if (::sigaddset(&set, signal) != 0) {
-      throw std::system_error(errno, std::generic_category(),
+    if (signal == SIGKILL || signal == SIGSTOP || ::sigaddset(&set, signal) != 0) {
+      throw std::system_error(EINVAL, std::generic_category(),
                               "rouse: SignalStop for signal " + std::to_string(signal));
     }
   }
@@ -82,16 +95,33 @@ struct SignalStop::Impl {
       : blocked(signals),
         fd(signals),
         options(chosen),
-        reader([this, &scope] { read(scope); }, {.name = "rouse-signals"}) {
+        reader([this, &scope](std::stop_token stop) { read(scope, stop); },
+               {.name = "rouse-signals"}) {
     reader.start();
+    // A reader that found no descriptor for its wait would leave the program deaf to the signals.
+    const Shield shield;
+    (void)reads.wait();
+    if (failure != nullptr) std::rethrow_exception(failure);
   }
 
-  void read(SignalStop& scope) {
-    while (wait_readable(fd.get()) == WaitStatus::ready) {
+  void read(SignalStop& scope, const std::stop_token& stop) {
+    try {
+      detail::ControlBlock::current().ensure_event_fd();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    reads.set();
+    if (failure != nullptr) return;
+    // Also what was sent before the end is handled: it must not take its default way later.
+    for (bool last = false; !last;) {
+      last = wait_readable(fd.get()) != WaitStatus::ready || stop.stop_requested();
       signalfd_siginfo info{};
-      if (::read(fd.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
-      const int signal = static_cast<int>(info.ssi_signo);
-      if (!scope.request_stop({StopReason::signal, signal})) handle_second(signal, options.second);
+      while (::read(fd.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        const int signal = static_cast<int>(info.ssi_signo);
+        if (!scope.request_stop({StopReason::signal, signal})) {
+          handle_second(signal, options.second);
+        }
+      }
     }
   }
 
@@ -99,6 +129,8 @@ struct SignalStop::Impl {
   BlockedSignals blocked;
   SignalFd fd;
   SignalStopOptions options;
+  Event reads;
+  std::exception_ptr failure;
   StoppableThread reader;
 };
 

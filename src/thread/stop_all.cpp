@@ -14,7 +14,7 @@ class StopAll {
   static bool join(StoppableThread& thread, detail::Deadline deadline) {
     StoppableThread::Impl& impl = *thread.impl_;
     if (!impl.was_started()) return true;
-    if (impl.is_current_thread() || !impl.wait_shielded(deadline)) return false;
+    if (impl.is_current_thread() || !impl.wait_gone(deadline)) return false;
     impl.reap();
     return true;
   }
@@ -26,6 +26,8 @@ class StopAll {
 
 StopReport detail::stop_all(std::span<StoppableThread* const> threads, Deadline deadline) {
   const std::int64_t begin = os::now_ns();
+  // What may fail for want of memory comes first: the block for this thread's waits.
+  ControlBlock::current();
   for (StoppableThread* thread : threads) thread->request_stop();
   StopReport report;
   for (StoppableThread* thread : threads) {

@@ -4,17 +4,23 @@
 #include "rouse/wait/shield.hpp"
 #include "rouse/wait/this_thread.hpp"
 
+#include "thread/complain.hpp"
 #include "thread/stoppable_thread_impl.hpp"
 #include "thread/thread_activity.hpp"
 
 #include <cxxabi.h>
+#include <pthread.h>
 
-#include <cstdio>
-#include <new>
+#include <charconv>
+#include <cstddef>
+#include <iterator>
+#include <limits>
 #include <stdexcept>
 #include <system_error>
 
 #include <boost/thread/exceptions.hpp>
+#include <boost/thread/lock_guard.hpp>
+#include <boost/thread/pthread/thread_data.hpp>
 
 namespace rouse {
 namespace {
@@ -24,18 +30,23 @@ std::string default_name() {
   return "thread-" + std::to_string(counter.fetch_add(1, std::memory_order_relaxed) + 1);
 }
 
-std::string message_of(const std::exception_ptr& exception) noexcept {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& e) {
-    return detail::printable(e.what());
-  } catch (...) {
-    return "an exception that is not a std::exception";
+// Made before any other thread_local object of a thread, so destroyed after all of them.
+struct AtThreadExit {
+  Event* gone = nullptr;
+  ~AtThreadExit() {
+    if (gone != nullptr) gone->set();
   }
-}
+};
+thread_local AtThreadExit at_thread_exit;
 
-void complain(const std::string& line) noexcept {
-  std::fprintf(stderr, "rouse: %s\n", line.c_str());
+// pthread_exit unwinds past the end of Boost's thread function, where it tells
+// those who join: they would wait for ever.
+void tell_boost_that_this_thread_ends() noexcept {
+  boost::detail::thread_data_base* const data = boost::detail::get_current_thread_data();
+  if (data == nullptr) return;
+  const boost::lock_guard<boost::mutex> lock(data->data_mutex);
+  data->done = true;
+  data->done_condition.notify_all();
 }
 
 }  // namespace
@@ -55,12 +66,18 @@ bool StoppableThread::Impl::is_current_thread() const noexcept {
 }
 
 void StoppableThread::Impl::main(StoppableThread& owner) {
-  detail::ControlBlock::adopt(block.load(std::memory_order_relaxed));
+  at_thread_exit.gone = &gone;
+  // Cancellation points are everywhere, also where nothing may be thrown: a thread ends by its
+  // stop.
+  ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+  // Until start() has put the handle away nobody may see this thread as started, least of all
+  // itself.
+  (void)launched.wait();
   detail::set_thread_name(options.name);
   native_id.store(detail::os::thread_id(), std::memory_order_relaxed);
   begun.set();
 
-  // Also where pthread_exit or a cancellation unwinds the thread.
+  // Also where pthread_exit unwinds the thread.
   struct AtEnd {
     Impl& impl;
     ~AtEnd() {
@@ -73,6 +90,7 @@ void StoppableThread::Impl::main(StoppableThread& owner) {
     const this_thread::Bind bind(scope);
     owner.run(scope.token());
   } catch (const abi::__forced_unwind&) {
+    tell_boost_that_this_thread_ends();
     throw;
   } catch (const Stopped&) {
     if (!scope.stop_requested()) keep_or_report(std::current_exception());
@@ -90,16 +108,14 @@ void StoppableThread::Impl::keep_or_report(std::exception_ptr exception) noexcep
   try {
     options.on_error(std::move(exception));
   } catch (...) {
-    complain("on_error of thread '" + detail::printable(options.name) +
-             "' threw: " + message_of(std::current_exception()));
+    detail::complain({"on_error of thread '", options.name, "' threw: "}, std::current_exception());
   }
 }
 
-bool StoppableThread::Impl::wait_shielded(detail::Deadline deadline) {
-  if (ended.is_set()) return true;
+bool StoppableThread::Impl::wait_gone(detail::Deadline deadline) {
+  if (gone.is_set()) return true;
   const Shield shield;
-  const std::chrono::steady_clock::time_point t{std::chrono::nanoseconds(deadline.ns())};
-  return ended.wait_until(t) == WaitStatus::ready;
+  return gone.wait_until(deadline.time_point()) == WaitStatus::ready;
 }
 
 void StoppableThread::Impl::reap() {
@@ -108,8 +124,8 @@ void StoppableThread::Impl::reap() {
     (void)reaped.wait();
     return;
   }
-  // The join below is over when the system's thread is; as an interruption point of Boost it would
-  // otherwise throw in a caller that is itself a boost::thread.
+  // Short, since the thread is gone; but as an interruption point of Boost it would throw in a
+  // caller that is itself an interrupted boost::thread.
   const boost::this_thread::disable_interruption no_interruption;
   handle.join();
   detail::ControlBlock::release(block.exchange(nullptr, std::memory_order_acq_rel));
@@ -129,45 +145,53 @@ StoppableThread::~StoppableThread() {
   Impl& impl = *impl_;
   if (impl.was_started() && !impl.reaped.is_set()) {
     if (!body_ && !impl.ended.is_set()) {
-      complain("thread '" + detail::printable(impl.options.name) + "' (id " +
-               std::to_string(impl.native_id.load(std::memory_order_relaxed)) +
-               ") still runs in the destructor of its base class: own it through "
-               "rouse::Running<T>, or join it before the derived part is gone");
+      char id[16] = {};
+      std::to_chars(std::begin(id), std::end(id), impl.native_id.load(std::memory_order_relaxed));
+      detail::complain({"thread '", impl.options.name, "' (id ", id,
+                        ") still runs in the destructor of its base class: own it through "
+                        "rouse::Running<T>, or join it before the derived part is gone"});
       std::terminate();
     }
     stop_and_join();
   }
   if (impl.has_error.load(std::memory_order_acquire)) {
-    complain("thread '" + detail::printable(impl.options.name) +
-             "' ended with an exception that nobody took: " + message_of(impl.error));
+    detail::complain(
+        {"thread '", impl.options.name, "' ended with an exception that nobody took: "},
+        impl.error);
   }
 }
 
 void StoppableThread::start() {
   Impl& impl = *impl_;
-  if (impl.started.exchange(true, std::memory_order_acq_rel)) {
+  if (impl.claimed.exchange(true, std::memory_order_acq_rel)) {
     throw std::logic_error(impl.what_cannot_be_done("start") + " a second time");
   }
   detail::ControlBlock* block = nullptr;
-  const auto give_back = [&] {
-    impl.block.store(nullptr, std::memory_order_relaxed);
-    if (block != nullptr) detail::ControlBlock::release(block);
-    impl.started.store(false, std::memory_order_release);
-  };
   try {
+    if (impl.options.stack_size > std::numeric_limits<std::ptrdiff_t>::max()) {
+      // Boost would round it up to nothing and take the default.
+      throw std::system_error(std::make_error_code(std::errc::not_enough_memory),
+                              impl.what_cannot_be_done("start"));
+    }
     block = detail::ControlBlock::acquire();
-    impl.block.store(block, std::memory_order_release);
     boost::thread::attributes attributes;
     if (impl.options.stack_size != 0) attributes.set_stack_size(impl.options.stack_size);
-    impl.handle = boost::thread(attributes, [this, &impl] { impl.main(*this); });
-  } catch (const boost::thread_resource_error& e) {
-    give_back();
-    throw std::system_error(e.native_error(), std::generic_category(),
-                            impl.what_cannot_be_done("start"));
+    impl.handle = boost::thread(attributes, [this, &impl, block] {
+      detail::ControlBlock::adopt(block);
+      impl.main(*this);
+    });
   } catch (...) {
-    give_back();
-    throw;
+    if (block != nullptr) detail::ControlBlock::release(block);
+    impl.claimed.store(false, std::memory_order_release);
+    try {
+      throw;
+    } catch (const boost::thread_resource_error& e) {
+      throw std::system_error(e.native_error(), std::generic_category(),
+                              impl.what_cannot_be_done("start"));
+    }
   }
+  impl.block.store(block, std::memory_order_relaxed);
+  impl.launched.set();
 }
 
 bool StoppableThread::request_stop(StopReason reason) noexcept {
@@ -186,7 +210,7 @@ bool StoppableThread::join_until(detail::Deadline deadline) {
     throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                             impl.what_cannot_be_done("join") + " from itself");
   }
-  if (!impl.wait_shielded(deadline)) return false;
+  if (!impl.wait_gone(deadline)) return false;
   impl.reap();
   impl.rethrow_error();
   return true;
@@ -197,22 +221,21 @@ WaitStatus StoppableThread::wait_ended(detail::Deadline deadline, const std::sto
     throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                             impl_->what_cannot_be_done("wait for") + " in itself");
   }
-  const std::chrono::steady_clock::time_point t{std::chrono::nanoseconds(deadline.ns())};
-  return impl_->ended.wait_until(t, stop);
+  return impl_->ended.wait_until(deadline.time_point(), stop);
 }
 
 void StoppableThread::stop_and_join() noexcept {
   Impl& impl = *impl_;
   if (!impl.was_started()) return;
   if (impl.is_current_thread()) {
-    complain("thread '" + detail::printable(impl.options.name) + "' is destroyed by itself");
+    detail::complain({"thread '", impl.options.name, "' is destroyed by itself"});
     std::terminate();
   }
   request_stop();
   try {
-    (void)impl.wait_shielded(detail::Deadline::never());
-  } catch (const std::bad_alloc&) {
-    // No memory for this thread's first wait: the join in reap() waits as well.
+    (void)impl.wait_gone(detail::Deadline::never());
+  } catch (...) {
+    // No memory for this thread's first wait: the join in reap() waits as well, if less visibly.
   }
   impl.reap();
 }
@@ -236,10 +259,12 @@ std::stop_token StoppableThread::stop_token() const noexcept { return impl_->sco
 ThreadActivity StoppableThread::activity() const {
   const Impl& impl = *impl_;
   if (!impl.was_started()) return {"not started", std::nullopt};
-  const detail::ControlBlock* const block = impl.block.load(std::memory_order_acquire);
-  if (impl.ended.is_set() || block == nullptr) return {"ended", std::nullopt};
   if (!impl.begun.is_set()) return {"starting", std::nullopt};
-  return detail::activity_of(*block);
+  const detail::ControlBlock* const block = impl.block.load(std::memory_order_acquire);
+  if (impl.gone.is_set() || block == nullptr) return {"ended", std::nullopt};
+  ThreadActivity activity = detail::activity_of(*block);
+  if (impl.ended.is_set()) activity.blocked_in += " (in destructors of thread_local objects)";
+  return activity;
 }
 
 void StoppableThread::run(std::stop_token stop) {

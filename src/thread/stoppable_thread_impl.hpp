@@ -20,26 +20,31 @@ struct StoppableThread::Impl {
   /// The new thread, from its first to its last line.
   void main(StoppableThread& owner);
 
-  /// Blocks until the thread has ended; true if it did. The caller's own stop is not obeyed.
-  bool wait_shielded(detail::Deadline deadline);
-  /// After it has ended: waits for the system's thread and gives the control block back. Once; who
-  /// comes second waits for the first.
+  /// Blocks until the thread is gone but for its last instructions; true if it is. The caller's own
+  /// stop is not obeyed.
+  bool wait_gone(detail::Deadline deadline);
+  /// After that: joins the system's thread and gives the control block back. Once; who comes second
+  /// waits for the first.
   void reap();
   void rethrow_error();
 
   bool is_current_thread() const noexcept;
-  bool was_started() const noexcept { return started.load(std::memory_order_acquire); }
+  /// A start() that has not succeeded yet does not count.
+  bool was_started() const noexcept { return launched.is_set(); }
   std::string what_cannot_be_done(const char* action) const;
 
   ThreadOptions options;
   StopScope scope;
-  Event begun;   // the thread runs: native_id is known
-  Event ended;   // `run` has returned
-  Event reaped;  // the system's thread is gone
-  std::atomic<bool> started{false};
+  // In the order in which they are set:
+  Event launched;                    // start() has succeeded; `handle` and `block` are there
+  Event begun;                       // the thread runs: native_id is known
+  Event ended;                       // `run` has returned
+  Event gone;                        // so have the destructors of the thread's thread_local objects
+  Event reaped;                      // the system's thread is joined
+  std::atomic<bool> claimed{false};  // by the one start()
   std::atomic<bool> reaping{false};
   std::atomic<int> native_id{0};
-  std::atomic<detail::ControlBlock*> block{nullptr};  // from start() until it is reaped
+  std::atomic<detail::ControlBlock*> block{nullptr};  // from launched to reaped
   boost::thread handle;
   std::atomic<bool> has_error{false};  // whoever takes it off owns `error`
   std::exception_ptr error;

@@ -34,7 +34,7 @@ void Blocking::arm() {
 }
 
 int Blocking::poll(::pollfd* fds, unsigned count, bool may_block) {
-  if (!may_block) return os::poll_until(fds, count, 0);
+  if (!may_block) return thread_.poll(fds, count, Deadline::past(), false, site_);
   arm();
   const bool can_be_ended = ambient_ != nullptr || foreign_;
   return thread_.poll(fds, count, deadline_, can_be_ended, site_);

@@ -36,9 +36,9 @@ class Blocking {
 
   /// Blocks until there may be news. The first call makes the stop callback for a foreign token: a
   /// wait that registers a node calls arm() before it does so.
-  void park() {
+  void park(bool may_spin = true) {
     arm();
-    thread_.park(deadline_, site_);
+    thread_.park(deadline_, may_spin, site_);
   }
   void arm();
 

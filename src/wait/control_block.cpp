@@ -34,7 +34,10 @@ struct ExitKey {
   int error = 0;
 
   ExitKey() noexcept : error(::pthread_key_create(&key, &ExitKey::at_exit)) {
-    if (error == 0) error = ::pthread_atfork(nullptr, nullptr, &ExitKey::in_child);
+    if (error == 0) {
+      error = ::pthread_atfork([] { pool.lock.lock(); }, [] { pool.lock.unlock(); },
+                               &ExitKey::in_child);
+    }
   }
 
   static ExitKey& instance() noexcept {
@@ -118,7 +121,6 @@ ControlBlock* ControlBlock::acquire() {
 
 void ControlBlock::adopt(ControlBlock* block) noexcept {
   block->native_id.store(os::thread_id(), std::memory_order_relaxed);
-  block->uncaught_at_entry = std::uncaught_exceptions();
   this_block = block;
 }
 
@@ -172,9 +174,9 @@ void ControlBlock::enter(BlockSite site) noexcept {
 
 void ControlBlock::leave() noexcept { blocked_in.store(nullptr, std::memory_order_relaxed); }
 
-void ControlBlock::park(Deadline deadline, BlockSite site) noexcept {
+void ControlBlock::park(Deadline deadline, bool may_spin, BlockSite site) noexcept {
   const std::int32_t waker_cpu = last_waker_cpu.load(std::memory_order_relaxed);
-  if (waker_cpu >= 0 && waker_cpu != os::cpu()) {
+  if (may_spin && waker_cpu >= 0 && waker_cpu != os::cpu()) {
     for (int i = 0; i < spins && state.load(std::memory_order_relaxed) == empty; ++i) {
       os::cpu_relax();
     }
@@ -190,18 +192,20 @@ void ControlBlock::park(Deadline deadline, BlockSite site) noexcept {
   state.exchange(empty, std::memory_order_acquire);
 }
 
+void ControlBlock::ensure_event_fd() {
+  if (event_fd.load(std::memory_order_relaxed) >= 0) return;
+  const int fd = os::event_fd_create();
+  if (fd < 0) {
+    throw std::system_error(errno, std::generic_category(),
+                            "rouse: eventfd for a wait on descriptors that can be stopped");
+  }
+  event_fd.store(fd, std::memory_order_relaxed);
+}
+
 int ControlBlock::poll(::pollfd* fds, unsigned count, Deadline deadline, bool hear_hints,
                        BlockSite site) {
   if (hear_hints) {
-    int hint_fd = event_fd.load(std::memory_order_relaxed);
-    if (hint_fd < 0) {
-      hint_fd = os::event_fd_create();
-      if (hint_fd < 0) {
-        throw std::system_error(errno, std::generic_category(),
-                                "rouse: eventfd for a wait on descriptors that can be stopped");
-      }
-      event_fd.store(hint_fd, std::memory_order_relaxed);
-    }
+    ensure_event_fd();
     // Release: a waker that finds `polling` must find the eventfd.
     std::uint32_t expected = empty;
     if (!state.compare_exchange_strong(expected, polling, std::memory_order_release,
@@ -209,7 +213,7 @@ int ControlBlock::poll(::pollfd* fds, unsigned count, Deadline deadline, bool he
       state.exchange(empty, std::memory_order_acquire);
       return 0;
     }
-    fds[count] = {hint_fd, POLLIN, 0};
+    fds[count] = {event_fd.load(std::memory_order_relaxed), POLLIN, 0};
   }
   enter(site);
   int ready = os::poll_until(fds, hear_hints ? count + 1 : count, deadline.ns());
@@ -218,7 +222,12 @@ int ControlBlock::poll(::pollfd* fds, unsigned count, Deadline deadline, bool he
   if (hear_hints) {
     state.exchange(empty, std::memory_order_acquire);
     if (ready > 0 && fds[count].revents != 0) {
-      os::event_fd_drain(fds[count].fd);
+      if ((fds[count].revents & POLLNVAL) != 0) {
+        // Somebody closed all descriptors, as daemons do: the next turn makes another.
+        event_fd.store(-1, std::memory_order_relaxed);
+      } else {
+        os::event_fd_drain(fds[count].fd);
+      }
       --ready;
     }
   }
@@ -238,7 +247,7 @@ bool ControlBlock::raise(std::exception_ptr exception) noexcept {
 }
 
 bool ControlBlock::raise_withheld() const noexcept {
-  return shields != 0 || std::uncaught_exceptions() > uncaught_at_entry;
+  return shields != 0 || std::uncaught_exceptions() > 0;
 }
 
 void ControlBlock::throw_raised() {

@@ -7,9 +7,8 @@
 // Thread safety: each member says who writes it. Design: docs/design/wait_core.md.
 
 #include "rouse/detail/deadline.hpp"
+#include "rouse/detail/lock.hpp"
 #include "rouse/detail/os.hpp"
-
-#include "wait/lock.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -51,7 +50,6 @@ struct alignas(64) ControlBlock {
   // --- the owner only ----------------------------------------------------------------------------
   const AmbientStop* ambient = nullptr;
   std::uint32_t shields = 0;
-  std::int32_t uncaught_at_entry = 0;
 
   // --- written by the owner, read by reports -----------------------------------------------------
   Atomic<std::int32_t> native_id{0};
@@ -70,11 +68,15 @@ struct alignas(64) ControlBlock {
   /// Both.
   void notify() noexcept { wake(exchange_notified()); }
 
-  /// Owner: blocks until there is a hint, the deadline passes, or for no reason.
-  void park(Deadline deadline, BlockSite site) noexcept;
+  /// Owner: blocks until there is a hint, the deadline passes, or for no reason. With `may_spin` it
+  /// first spins a moment where the last hint came from another CPU.
+  void park(Deadline deadline, bool may_spin, BlockSite site) noexcept;
   /// Owner: ppoll; with `hear_hints` a hint ends it too. Returns how many of `fds` are ready. One
   /// entry behind `fds` must be free. Throws std::system_error.
   int poll(::pollfd* fds, unsigned count, Deadline deadline, bool hear_hints, BlockSite site);
+
+  /// Owner: makes the eventfd for poll() if there is none. Throws std::system_error.
+  void ensure_event_fd();
 
   /// Any thread: gives the owner an exception for its next blocking call. False if one is pending.
   bool raise(std::exception_ptr exception) noexcept;
@@ -82,6 +84,7 @@ struct alignas(64) ControlBlock {
   bool raise_due() const noexcept {
     return raised.load(std::memory_order_relaxed) != 0 && !raise_withheld();
   }
+  /// Under a Shield, and while an exception unwinds.
   bool raise_withheld() const noexcept;
   /// Owner, if raise_due().
   [[noreturn]] void throw_raised();

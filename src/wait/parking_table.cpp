@@ -89,7 +89,8 @@ void ParkingTable::unlock_and_wake(Bucket& bucket, const void* key) noexcept {
 void ParkingTable::reset_after_fork() noexcept {
   for (Bucket& bucket : buckets_) {
     bucket.lock.reset_after_fork();
-    bucket.head.next = bucket.head.prev = nullptr;
+    // Only where there is something to forget: the child shares the other pages with its parent.
+    if (bucket.head.next != nullptr) bucket.head.next = bucket.head.prev = nullptr;
   }
 }
 

@@ -8,10 +8,10 @@
 // Thread safety: all functions, any thread. No function of user code runs under a bucket's lock,
 // but for the short ones given to enqueue() and wake_all(). Design: docs/design/wait_core.md.
 
+#include "rouse/detail/lock.hpp"
 #include "rouse/detail/os.hpp"
 
 #include "wait/control_block.hpp"
-#include "wait/lock.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -49,6 +49,7 @@ class ParkingTable {
     LockGuard guard(bucket.lock);
     if (!validate()) return false;
     node.key = key;
+    node.signalled.store(false, std::memory_order_relaxed);
     bucket.append(node);
     return true;
   }

@@ -1,16 +1,6 @@
 #include "rouse/wait/stop_scope.hpp"
 
 namespace rouse {
-namespace {
-
-constexpr std::uint64_t packed(StopReason reason) noexcept {
-  // Kind none would read as "nobody decided yet".
-  const auto kind = reason.kind == StopReason::none ? StopReason::requested : reason.kind;
-  return static_cast<std::uint64_t>(kind) << 32 | static_cast<std::uint32_t>(reason.code);
-}
-
-}  // namespace
-
 StopScope::StopScope() : StopScope(Parent{}, Parent{}, detail::Deadline::never()) {}
 
 StopScope::StopScope(StopScope& parent)
@@ -40,27 +30,28 @@ void StopScope::Follow::operator()() const noexcept {
 }
 
 bool StopScope::request_stop(StopReason reason) noexcept {
-  // Relaxed: source_.request_stop() publishes it to everybody who sees the stop.
-  std::uint64_t undecided = 0;
-  const bool decides =
-      reason_.compare_exchange_strong(undecided, packed(reason), std::memory_order_relaxed);
-  if (decides) reason_text_.store(reason.text, std::memory_order_relaxed);
-  // Also the loser of the race: when its call returns, the token is stopped.
+  bool decides = false;
+  {
+    const detail::LockGuard guard(reason_lock_);
+    decides = reason_.kind == StopReason::none;
+    if (decides) {
+      reason_ = reason;
+      if (reason_.kind == StopReason::none) reason_.kind = StopReason::requested;
+    }
+  }
+  // Also whoever did not decide: when its call returns, the token is stopped.
   source_.request_stop();
   return decides;
 }
 
 StopReason StopScope::reason() const noexcept {
   if (!source_.stop_requested()) return {StopReason::none};
-  const std::uint64_t decided = reason_.load(std::memory_order_relaxed);
-  return {static_cast<StopReason::Kind>(decided >> 32),
-          static_cast<int>(static_cast<std::uint32_t>(decided)),
-          reason_text_.load(std::memory_order_relaxed)};
+  const detail::LockGuard guard(reason_lock_);
+  return reason_;
 }
 
 std::chrono::steady_clock::time_point StopScope::deadline() const noexcept {
-  if (deadline_.is_never()) return std::chrono::steady_clock::time_point::max();
-  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline_.ns()));
+  return deadline_.time_point();
 }
 
 bool StopScope::inside(const std::stop_token& token) const noexcept {
@@ -70,6 +61,19 @@ bool StopScope::inside(const std::stop_token& token) const noexcept {
     if (parent.scope != nullptr && parent.scope->inside(token)) return true;
   }
   return false;
+}
+
+// From the owner of the deadline down to this scope: another thread may have been first at the
+// owner and still be on its way down, but when a wait of this scope tells `stopped`, this scope is.
+void StopScope::stop_by_deadline() noexcept {
+  if (deadline_owner_ != this) {
+    for (const Parent& parent : parents_) {
+      if (parent.scope != nullptr && parent.scope->deadline_owner_ == deadline_owner_) {
+        parent.scope->stop_by_deadline();
+      }
+    }
+  }
+  request_stop(StopReason::deadline);
 }
 
 }  // namespace rouse

@@ -25,10 +25,10 @@ AmbientStop::AmbientStop(StopScope* scope, std::stop_token token)
   const bool outer_counts = outer_ != nullptr && outer_->token_.stop_possible();
   bool heard = false;  // the outer frame's callback wakes this thread for our token too
   if (outer_counts && (!token_.stop_possible() || token_ == outer_->token_)) {
-    scope_ = outer_->scope_;
+    if (scope_ == nullptr) scope_ = outer_->scope_;
     token_ = outer_->token_;
     heard = true;
-  } else if (outer_counts && !(scope_ != nullptr && scope_->inside(outer_->token_))) {
+  } else if (outer_counts && !obeys_outer(*outer_)) {
     joined_.emplace(scope_, std::move(token_), *outer_);
     scope_ = &*joined_;
     token_ = joined_->token();
@@ -37,10 +37,19 @@ AmbientStop::AmbientStop(StopScope* scope, std::stop_token token)
   thread_->ambient = this;
 }
 
+// Whether stop and deadline of the outer frame reach what is bound here anyway.
+bool AmbientStop::obeys_outer(const AmbientStop& outer) const noexcept {
+  return scope_ != nullptr && scope_->inside(outer.token_) &&
+         !(outer.deadline() < scope_->deadline_);
+}
+
 AmbientStop::~AmbientStop() { thread_->ambient = outer_; }
 
 void AmbientStop::deadline_passed() const noexcept {
-  scope_->deadline_owner_->request_stop(StopReason::deadline);
+  // Stop callbacks of user code run here: a wait in them must not throw what was raised.
+  ++thread_->shields;
+  scope_->stop_by_deadline();
+  --thread_->shields;
 }
 
 }  // namespace detail

@@ -10,7 +10,7 @@ AnyReady wait_any(std::span<Event* const> events, Deadline deadline, const std::
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (events[i]->is_set()) return {WaitStatus::ready, i};
   }
-  constexpr std::size_t on_stack = 32;
+  constexpr std::size_t on_stack = 16;
   WaitNode few[on_stack];
   std::unique_ptr<WaitNode[]> many;
   std::span<WaitNode> nodes(few);

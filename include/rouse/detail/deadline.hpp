@@ -14,10 +14,11 @@
 
 namespace rouse::detail {
 
+__extension__ using Int128 = __int128;
+
 /// `d` in nanoseconds, rounded up; INT64_MAX and INT64_MIN where it does not fit.
 template <class Rep, class Period>
 constexpr std::int64_t saturated_ns(const std::chrono::duration<Rep, Period>& d) noexcept {
-  using std::chrono::nanoseconds;
   if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
     using Wide = long double;
     const Wide ns = std::chrono::duration<Wide, std::nano>(d).count();
@@ -25,22 +26,15 @@ constexpr std::int64_t saturated_ns(const std::chrono::duration<Rep, Period>& d)
     if (ns >= static_cast<Wide>(INT64_MAX)) return INT64_MAX;
     const auto whole = static_cast<std::int64_t>(ns);
     return static_cast<Wide>(whole) < ns ? whole + 1 : whole;
-  } else if constexpr (std::ratio_less_v<Period, std::nano>) {
-    // Finer than a nanosecond: the division cannot overflow.
-    return std::chrono::ceil<nanoseconds>(d).count();
   } else {
-    // How many of Period's ticks fit; compared in Rep's own sign so that unsigned counts hold.
+    static_assert(std::is_integral_v<Rep> && sizeof(Rep) <= 8, "a duration's count must fit");
+    // In 128 bits no product of a count and a period overflows.
     using Scale = std::ratio_divide<Period, std::nano>;
-    constexpr std::int64_t most = INT64_MAX / Scale::num / Scale::den;
-    if constexpr (std::is_signed_v<Rep>) {
-      if (d.count() < -most) return INT64_MIN;
-    }
-    if (d.count() > 0 && static_cast<std::uint64_t>(d.count()) > static_cast<std::uint64_t>(most)) {
-      return INT64_MAX;
-    }
-    return std::chrono::ceil<nanoseconds>(
-               std::chrono::duration<std::int64_t, Period>(static_cast<std::int64_t>(d.count())))
-        .count();
+    const Int128 scaled = static_cast<Int128>(d.count()) * Scale::num;
+    const Int128 ns = scaled / Scale::den + (scaled > 0 && scaled % Scale::den != 0 ? 1 : 0);
+    if (ns > INT64_MAX) return INT64_MAX;
+    if (ns < INT64_MIN) return INT64_MIN;
+    return static_cast<std::int64_t>(ns);
   }
 }
 
@@ -69,6 +63,9 @@ class Deadline {
   }
 
   constexpr std::int64_t ns() const noexcept { return ns_; }
+  constexpr std::chrono::steady_clock::time_point time_point() const noexcept {
+    return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns_));
+  }
   constexpr bool is_never() const noexcept { return ns_ == INT64_MAX; }
 
   /// Reads the clock only where it has to.
@@ -94,7 +91,8 @@ Deadline to_deadline(
 }
 
 /// Calls `wait(Deadline)` until `t` on t's own clock. A clock that is not steady may be set while
-/// the wait lasts: a time-out counts only once that clock agrees.
+/// the wait lasts: a time-out counts only once that clock agrees. (A clock that is set forward ends
+/// the wait no earlier than it would have ended before.)
 template <class Clock, class Duration, class Wait>
 auto wait_until_on(const std::chrono::time_point<Clock, Duration>& t, Wait&& wait) {
   if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {

@@ -44,8 +44,7 @@ class SignalStop : public StopScope {
   /// descriptor, no thread); then the signal mask is as it was.
   explicit SignalStop(std::initializer_list<int> signals, SignalStopOptions options = {});
 
-  /// Gives the signals back to the thread's earlier mask. A signal that has been sent but not read
-  /// yet then takes its default way.
+  /// Handles what was sent before, then unblocks the signals that the constructor blocked.
   ~SignalStop();
 
  private:

@@ -54,7 +54,7 @@ inline StoppableThread* thread_address(StoppableThread& thread) noexcept { retur
 template <class Pointer>
 requires(!std::derived_from<Pointer, StoppableThread>)
     StoppableThread* thread_address(const Pointer& pointer) noexcept {
-  return std::to_address(pointer);
+  return pointer == nullptr ? nullptr : std::to_address(pointer);
 }
 
 }  // namespace detail
@@ -63,8 +63,8 @@ requires(!std::derived_from<Pointer, StoppableThread>)
 /// steady_clock). `threads` holds threads, or (smart) pointers to threads, of which null ones are
 /// passed over. Threads that were never started count as stopped. Exceptions that ended a thread
 /// stay with it: join() throws them, or its destructor prints them. Throws std::bad_alloc before
-/// anything is stopped. If the caller is among `threads` it is asked to stop and reported as a
-/// straggler.
+/// anything is stopped, or when all were waited for and there is no memory to tell of a straggler.
+/// If the caller is among `threads` it is asked to stop and reported as a straggler.
 template <std::ranges::input_range Threads, class When>
 StopReport stop_all(Threads&& threads, const When& when) {
   const detail::Deadline deadline = detail::to_deadline(when);

@@ -22,6 +22,7 @@
 // Thread safety: all functions but the constructor and destructor may be called from any thread.
 // Ordering: start() happens before run(); the end of run() happens before a join() or wait() that
 //   saw it.
+//   A start() that has not returned yet counts as none. pthread_cancel has no effect on the thread.
 // Lifetime: neither copied nor moved; keep it in a std::deque, std::list or std::unique_ptr. A
 //   derived thread must be joined before its own destructor ends: Running<T> does it. A destructor
 //   of this base class that finds an overridden run() still active prints the name and terminates.
@@ -47,7 +48,8 @@ namespace rouse {
 struct ThreadOptions {
   std::string name = {};       ///< Empty: "thread-<n>". The kernel shows the first 15 bytes.
   std::size_t stack_size = 0;  ///< In bytes, rounded up to what the system can do. 0: its default.
-  /// Receives an exception that escapes `run`, in the thread that ended with it.
+  /// Receives an exception that escapes `run`, in the thread that ended with it; its waits do not
+  /// obey the thread's stop any more.
   std::function<void(std::exception_ptr)> on_error = {};
 };
 
@@ -84,10 +86,11 @@ class StoppableThread {
   /// before start(): `run` then finds the stop requested.
   bool request_stop(StopReason reason = {}) noexcept;
 
-  /// Blocks until `run` has returned and the thread is gone. Rethrows, once, an exception that
-  /// escaped `run` if there is no on_error. Does not obey this thread's stop: wait() does. Throws
-  /// std::system_error: invalid_argument if it was never started, resource_deadlock_would_occur in
-  /// the thread itself. Returns at once if it was joined before.
+  /// Blocks until `run` has returned and the thread is gone, with its thread_local objects.
+  /// Rethrows, once, an exception that escaped `run` if there is no on_error. Does not obey this
+  /// thread's stop: wait() does. Throws std::system_error: invalid_argument if it was never
+  /// started, resource_deadlock_would_occur in the thread itself. Returns at once if it was joined
+  /// before.
   void join();
 
   /// As join(), but gives up after `d`. Returns whether it joined.

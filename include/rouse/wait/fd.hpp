@@ -2,16 +2,20 @@
 // wait_readable, wait_writable, wait_fds: wait for descriptors, and for a stop at the same time.
 //
 /// @code
+///   const std::stop_token stop = rouse::this_thread::stop_token();
 ///   char buffer[512];
-///   while (rouse::wait_readable(0) == rouse::WaitStatus::ready) {  // standard input
-///     if (::read(0, buffer, sizeof buffer) <= 0) break;
+///   while (!stop.stop_requested() &&  // ready comes first: a flood would hide the stop
+///          rouse::wait_readable(STDIN_FILENO) == rouse::WaitStatus::ready) {
+///     if (::read(STDIN_FILENO, buffer, sizeof buffer) <= 0) break;
 ///   }
 /// @endcode
 //
 // Thread safety: any thread; several may wait for one descriptor. Close a descriptor only when
 //   nobody waits for it: the kernel reuses the number.
 // Ready means that the call would not block: there is data, room, end of file, hang-up or an error
-//   to be read from the descriptor. Regular files are always ready.
+//   to be read from the descriptor. Regular files are always ready. As everywhere ready comes
+//   before stopped: a loop that reads from somebody who never pauses asks the stop token at each
+//   turn.
 // Errors: a descriptor that is not open throws std::system_error (EBADF) with its number. A wait
 //   that a stop can end needs one eventfd per thread, made by the first such wait that blocks and
 //   kept for reuse; if there is none left (EMFILE, ENFILE) std::system_error says so.

@@ -22,7 +22,7 @@
 //   bare token of the scope is not stopped by time alone.
 
 #include "rouse/detail/deadline.hpp"
-#include "rouse/detail/os.hpp"
+#include "rouse/detail/lock.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -108,12 +108,13 @@ class StopScope {
 
   StopScope(Parent first, Parent second, detail::Deadline own);
   bool inside(const std::stop_token& token) const noexcept;
+  void stop_by_deadline() noexcept;
 
   std::stop_source source_;
-  // Who decided: 0, or kind and code of the first request. Written once, before the source is
-  // stopped, so that nobody sees a stopped scope without its reason.
-  detail::Atomic<std::uint64_t> reason_{0};
-  detail::Atomic<const char*> reason_text_{""};
+  mutable detail::Lock reason_lock_;
+  // Written once, by the first request and before the source is stopped: nobody sees a stopped
+  // scope without its reason.
+  StopReason reason_{StopReason::none};
   const Parent parents_[2];
   detail::Deadline deadline_;  // the earliest up the tree
   StopScope* deadline_owner_;  // the scope that it belongs to, and that it stops

@@ -45,7 +45,7 @@ class AmbientStop {
   Deadline deadline() const noexcept {
     return scope_ == nullptr ? Deadline::never() : scope_->deadline_;
   }
-  /// The scope's deadline has passed: stops the scope it belongs to.
+  /// The scope's deadline has passed: stops the scope it belongs to, and all between.
   void deadline_passed() const noexcept;
 
  private:
@@ -55,6 +55,8 @@ class AmbientStop {
   };
 
   AmbientStop(StopScope* scope, std::stop_token token);
+
+  bool obeys_outer(const AmbientStop& outer) const noexcept;
 
   ControlBlock* const thread_;
   const AmbientStop* const outer_;

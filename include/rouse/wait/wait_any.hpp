@@ -12,13 +12,12 @@
 //
 // Thread safety, ordering and lifetime are those of Event::wait, for each of the events; an event
 // may be given more than once. If several are set, the first of them in the order given is told.
-// Cost: no allocation for up to 32 events; more need one, before anything is waited for.
+// Cost: no allocation for up to 16 events; more need one, before anything is waited for.
 
 #include "rouse/wait/event.hpp"
 
 #include <array>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <span>
 #include <stop_token>
@@ -62,23 +61,33 @@ template <class Clock, class Duration>
   return result;
 }
 
-/// The same for events that are named one by one: wait_any(a, b, ..., [deadline], [stop]).
+namespace detail {
+
+/// The arguments of a wait_any whose events are named one by one, in any order behind the first.
+template <std::size_t Count>
+struct WaitAnyArguments {
+  std::array<Event*, Count> events{};
+  std::size_t filled = 0;
+  Deadline deadline = Deadline::never();
+  std::stop_token stop;
+
+  void take(Event& event) noexcept { events[filled++] = &event; }
+  template <class Duration>
+  void take(const std::chrono::time_point<std::chrono::steady_clock, Duration>& t) noexcept {
+    deadline = Deadline::at(t);
+  }
+  void take(std::stop_token token) noexcept { stop = std::move(token); }
+};
+
+}  // namespace detail
+
+/// The same for events that are named one by one: wait_any(a, b, ..., [deadline], [stop]), where
+/// the deadline is a time_point of steady_clock.
 template <class... Rest>
 [[nodiscard]] AnyReady wait_any(Event& first, Rest&&... rest) {
   constexpr std::size_t count =
-      1 + (std::size_t{std::same_as<std::remove_cvref_t<Rest>, Event>} + ... + std::size_t{0});
-  struct Arguments {
-    std::array<Event*, count> events{};
-    std::size_t filled = 0;
-    detail::Deadline deadline = detail::Deadline::never();
-    std::stop_token stop;
-
-    void take(Event& event) noexcept { events[filled++] = &event; }
-    void take(std::chrono::steady_clock::time_point t) noexcept {
-      deadline = detail::Deadline::at(t);
-    }
-    void take(std::stop_token token) noexcept { stop = std::move(token); }
-  } arguments;
+      1 + (std::size_t{std::is_convertible_v<Rest, Event&>} + ... + std::size_t{0});
+  detail::WaitAnyArguments<count> arguments;
   arguments.take(first);
   (arguments.take(rest), ...);
   return detail::wait_any(arguments.events, arguments.deadline, arguments.stop);

@@ -30,7 +30,10 @@ class Lock {
   }
 
   /// After a fork, in the child: whoever held it does not exist any more.
-  void reset_after_fork() noexcept { word_.store(free_, std::memory_order_relaxed); }
+  void reset_after_fork() noexcept {
+    if (word_.load(std::memory_order_relaxed) != free_)
+      word_.store(free_, std::memory_order_relaxed);
+  }
 
  private:
   static constexpr std::uint32_t free_ = 0;

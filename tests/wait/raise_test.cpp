@@ -1,0 +1,140 @@
+// Raised exceptions in the core: delivered once, at a wait that blocks, unless withheld.
+
+#include "rouse/wait/event.hpp"
+#include "rouse/wait/fd.hpp"
+#include "rouse/wait/shield.hpp"
+#include "rouse/wait/sleep.hpp"
+#include "rouse/wait/this_thread.hpp"
+
+#include "support/observed_thread.hpp"
+#include "wait/control_block.hpp"
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using rouse::WaitStatus;
+using rouse::detail::ControlBlock;
+using rouse::test::ObservedThread;
+
+std::exception_ptr error(const char* text) {
+  return std::make_exception_ptr(std::runtime_error(text));
+}
+
+template <class Wait>
+std::string what_is_thrown_in(Wait wait) {
+  std::string thrown;
+  ObservedThread thread([&] {
+    try {
+      wait();
+    } catch (const std::runtime_error& e) {
+      thrown = e.what();
+    }
+  });
+  thread.await_blocked();
+  EXPECT_TRUE(thread.block()->raise(error("now")));
+  thread.join();
+  return thrown;
+}
+
+TEST(Raise, EndsAWaitForAnEvent) {
+  rouse::Event event;
+  EXPECT_EQ(what_is_thrown_in([&] { (void)event.wait(); }), "now");
+  event.set();  // the wait left no node behind
+}
+
+TEST(Raise, EndsASleep) {
+  EXPECT_EQ(what_is_thrown_in([] { (void)rouse::sleep_for(1h); }), "now");
+}
+
+TEST(Raise, EndsAWaitForADescriptorOfAThreadThatCanBeStopped) {
+  std::stop_source source;
+  EXPECT_EQ(what_is_thrown_in([&] {
+              const rouse::this_thread::Bind bind(source.get_token());
+              (void)rouse::wait_fds({});
+            }),
+            "now");
+}
+
+TEST(Raise, IsDeliveredOnceAndTheFirstWins) {
+  ControlBlock& self = ControlBlock::current();
+  EXPECT_TRUE(self.raise(error("first")));
+  EXPECT_FALSE(self.raise(error("second")));
+  try {
+    (void)rouse::sleep_for(1h);
+    ADD_FAILURE();
+  } catch (const std::runtime_error& e) {
+    EXPECT_EQ(std::string(e.what()), "first");
+  }
+  EXPECT_EQ(rouse::sleep_for(1ms), WaitStatus::timeout);
+}
+
+TEST(Raise, DoesNotReachAWaitThatNeedNotBlock) {
+  ControlBlock& self = ControlBlock::current();
+  self.raise(error("later"));
+  rouse::Event event(true);
+  EXPECT_EQ(event.wait(), WaitStatus::ready);
+  EXPECT_THROW((void)rouse::sleep_for(0s), std::runtime_error);
+}
+
+TEST(Raise, ComesBeforeAStop) {
+  std::stop_source source;
+  source.request_stop();
+  ControlBlock::current().raise(error("first"));
+  EXPECT_THROW((void)rouse::sleep_for(1h, source.get_token()), std::runtime_error);
+  EXPECT_EQ(rouse::sleep_for(1h, source.get_token()), WaitStatus::stopped);
+}
+
+TEST(Raise, IsWithheldUnderAShield) {
+  ControlBlock::current().raise(error("later"));
+  {
+    const rouse::Shield shield;
+    EXPECT_EQ(rouse::sleep_for(1ms), WaitStatus::timeout);
+  }
+  EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error);
+}
+
+TEST(Raise, IsWithheldWhileAnExceptionUnwinds) {
+  struct WaitsInDestructor {
+    std::optional<WaitStatus>& status;
+    ~WaitsInDestructor() { status = rouse::sleep_for(1ms); }
+  };
+  std::optional<WaitStatus> status;
+  ControlBlock::current().raise(error("later"));
+  try {
+    const WaitsInDestructor waits{status};
+    throw std::logic_error("unwinding");
+  } catch (const std::logic_error&) {
+    EXPECT_EQ(status, WaitStatus::timeout);
+  }
+  EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error);
+}
+
+TEST(Raise, LosesToASignalAndStaysPending) {
+  rouse::Event event;
+  std::optional<WaitStatus> first;
+  bool thrown = false;
+  ObservedThread thread([&] {
+    first = event.wait();
+    try {
+      (void)rouse::sleep_for(1h);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+  });
+  thread.await_blocked();
+  event.set();
+  thread.block()->raise(error("after"));
+  thread.join();
+  EXPECT_EQ(first, WaitStatus::ready);
+  EXPECT_TRUE(thrown);
+}
+
+}  // namespace
