@@ -2,13 +2,14 @@
 // ObservedThread: a std::jthread whose blocking can be seen, so that a test knows that it waits
 // without sleeping itself.
 
+#include "rouse/thread/stoppable_thread.hpp"
+
+#include "wait/control_block.hpp"
+
 #include <atomic>
 #include <string_view>
 #include <thread>
 #include <utility>
-
-#include "rouse/thread/stoppable_thread.hpp"
-#include "wait/control_block.hpp"
 
 namespace rouse::test {
 

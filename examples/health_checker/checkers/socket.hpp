@@ -1,0 +1,52 @@
+#pragma once
+// Address, Socket: TCP connections whose every wait ends at a stop and at the check's timeout.
+//
+// Thread safety: one thread at a time.
+// Errors: what is wrong with the target is a TargetError; what is wrong here (no descriptor left)
+// is a std::system_error; a stop is rouse::Stopped.
+
+#include "checkers/fd.hpp"
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace health {
+
+/// What is wrong with the target of a check, in words for its message.
+class TargetError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  /// "127.0.0.1:80", "[::1]:80".
+  [[nodiscard]] std::string to_string() const;
+};
+
+class Socket {
+ public:
+  /// Connects to whichever of `addresses` answers first. They are tried in their order, the next
+  /// one when the last has failed or has not answered for 250 ms.
+  static Socket connect(std::span<const Address> addresses);
+
+  /// Some bytes of what the peer sends; 0 when it has closed.
+  std::size_t read(std::span<char> buffer);
+
+  void write_all(std::string_view data);
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+ private:
+  explicit Socket(Fd fd) noexcept : fd_(std::move(fd)) {}
+
+  Fd fd_;
+};
+
+}  // namespace health

@@ -1,0 +1,88 @@
+#include "log.hpp"
+
+#include "checkers/fd.hpp"
+#include "display.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace health {
+namespace {
+
+Fd open_log_file(const std::string& path) {
+  // Non-blocking against a FIFO; spdlog's own sink would open it for everybody to read, and leave
+  // it open in the commands that checks start.
+  Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                 0600));
+  struct stat info {};
+  if (file && ::fstat(file.get(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    throw std::system_error(EINVAL, std::generic_category(),
+                            "log file '" + printable(path) + "' is not a regular file");
+  }
+  if (!file) {
+    throw std::system_error(errno, std::generic_category(),
+                            "log file '" + printable(path) + "' cannot be opened");
+  }
+  return file;
+}
+
+// One write per line, so that lines of two programs that share the file do not mix.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(const std::string& path) : file_(open_log_file(path)) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    if (::write(file_.get(), line.data(), line.size()) < 0) {
+      // spdlog shows it on standard error, once a second at most.
+      throw std::system_error(errno, std::generic_category(), "log file");
+    }
+  }
+  void flush_() override {}
+
+ private:
+  Fd file_;
+};
+
+}  // namespace
+
+struct Log::Impl {
+  explicit Impl(const LogOptions& options)
+      : logger("health", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
+    if (!options.file.empty()) logger.sinks().push_back(std::make_shared<FileSink>(options.file));
+    logger.set_level(options.verbose ? spdlog::level::debug : spdlog::level::info);
+    // Local time, with its offset so that it can be told apart from any other.
+    logger.set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%-7l%$ %v");
+  }
+
+  void write(spdlog::level::level_enum level, std::string_view line) {
+    if (!logger.should_log(level)) return;
+    const std::string text = printable(line);
+    // A string_view and no arguments: spdlog takes it as it is.
+    logger.log(level, spdlog::string_view_t(text.data(), text.size()));
+  }
+
+  spdlog::logger logger;
+};
+
+Log::Log(const LogOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Log::~Log() = default;
+
+void Log::debug(std::string_view line) { impl_->write(spdlog::level::debug, line); }
+void Log::info(std::string_view line) { impl_->write(spdlog::level::info, line); }
+void Log::warning(std::string_view line) { impl_->write(spdlog::level::warn, line); }
+void Log::error(std::string_view line) { impl_->write(spdlog::level::err, line); }
+
+}  // namespace health

@@ -1,0 +1,137 @@
+// health_checker: watches over machines and services until it is told to stop.
+//
+// Read on in config.hpp (what is checked), checker_thread.hpp (when), base_checker.hpp (how).
+
+#include "rouse/rouse.hpp"
+
+#include "config.hpp"
+#include "console.hpp"
+#include "display.hpp"
+#include "log.hpp"
+#include "monitor.hpp"
+#include "once.hpp"
+#include "options.hpp"
+#include "program.hpp"
+#include "results.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <variant>
+#include <vector>
+
+namespace {
+
+using namespace health;
+using namespace std::chrono_literals;
+
+// How long checks may take to end once they are stopped. They take milliseconds.
+constexpr std::chrono::milliseconds patience = 5s;
+
+void log_stragglers(Log& log, const rouse::StopReport& report) {
+  std::istringstream lines(report.to_string());
+  for (std::string line; std::getline(lines, line);) log.error(line);
+}
+
+int run_all_once(const Config& config, const Options& options, const rouse::SignalStop& signals) {
+  Log log({.file = options.log_file, .verbose = options.verbose});
+  OnceRun run(config);
+  const rouse::StopReport report = run.run(patience);
+  const std::vector<Row> rows = run.rows();
+  print(table_text(rows, std::chrono::steady_clock::now(), terminal_width()));
+  const int code =
+      signals.stop_requested() ? 128 + signals.reason().code : static_cast<int>(worst(rows));
+  if (!report) {
+    log_stragglers(log, report);
+    // They cannot be joined, and what they use must not be destroyed under them.
+    std::_Exit(code);
+  }
+  return code;
+}
+
+// Serves commands until one of them, or a signal, stops the program. Returns which it was.
+std::string serve(Monitor& monitor, Log& log, rouse::SignalStop& signals) {
+  Console console(STDIN_FILENO,
+                  {.status = [&] { return monitor.status(terminal_width()); },
+                   .check = [&](const std::string& name) { return monitor.check_now(name); }},
+                  print);
+  try {
+    switch (console.run()) {
+      case Console::End::stop_command:
+        // A Ctrl-C from now on is the second request, which ends the program at once.
+        signals.request_stop("command");
+        return "command";
+      case Console::End::end_of_input:
+        log.info("standard input has ended; SIGTERM or SIGINT stops this program");
+        break;
+      case Console::End::stopped:
+        break;
+    }
+  } catch (const std::system_error& error) {
+    log.info(std::string("standard input cannot be read: ") + error.what() +
+             "; SIGTERM or SIGINT stops this program");
+  }
+  (void)rouse::sleep_for(std::chrono::hours::max());
+  return signals.reason().code == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+int run_until_stopped(Config config, const Options& options, rouse::SignalStop& signals) {
+  Log log({.file = options.log_file, .verbose = options.verbose});
+  Monitor monitor(std::move(config), log);
+  const std::size_t count = monitor.size();
+  log.info("started " + std::to_string(count) + (count == 1 ? " check" : " checks") +
+           "; commands: stop, status, check NAME, help");
+  const std::string why = serve(monitor, log, signals);
+  log.info("stopping (" + why + ")");
+
+  const rouse::StopReport report = monitor.stop(patience);
+  if (!report) {
+    log_stragglers(log, report);
+    // They cannot be joined, and what they use must not be destroyed under them.
+    std::_Exit(exit_straggler);
+  }
+  log.info("stopped in " +
+           std::to_string(std::chrono::ceil<std::chrono::milliseconds>(report.elapsed).count()) +
+           " ms");
+  return exit_ok;
+}
+
+int run(const Options& options, rouse::SignalStop& signals) {
+  std::vector<ConfigError> errors;
+  Config config = load_config(options.config, errors);
+  if (!errors.empty()) {
+    std::fputs(error_report(std::move(errors)).c_str(), stderr);
+    return exit_not_started;
+  }
+  const std::size_t count = config.checks.size();
+  if (options.check_config) {
+    print(std::to_string(count) + (count == 1 ? " check" : " checks") + ", no errors\n");
+    return exit_ok;
+  }
+  // From here every wait of this thread ends with a signal.
+  const rouse::this_thread::Bind bind(signals);
+  if (options.once) return run_all_once(config, options, signals);
+  return run_until_stopped(std::move(config), options, signals);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    prepare_process();
+    rouse::SignalStop signals({SIGINT, SIGTERM});  // before any other thread
+    const std::variant<Options, int> options = parse_options(argc, argv);
+    if (const int* const code = std::get_if<int>(&options)) return *code;
+    return run(std::get<Options>(options), signals);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "health_checker: %s\n", printable(error.what()).c_str());
+    return exit_not_started;
+  }
+}

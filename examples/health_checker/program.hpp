@@ -1,0 +1,24 @@
+#pragma once
+// Program: what a long-running program puts in order about itself.
+
+#include <cstddef>
+#include <string>
+
+namespace health {
+
+/// To be called first in main(), before there are threads:
+/// - standard descriptors that are closed are opened on /dev/null, or else a log file or a socket
+///   would become somebody's standard output;
+/// - SIGPIPE is ignored: a write to what has gone fails instead;
+/// - SIGCHLD is as it should be, whatever was inherited, so that child processes can be reaped;
+/// - as many descriptors are allowed as the system grants: a thousand checks need more than the
+///   usual 1,024.
+void prepare_process();
+
+/// To standard output, at once. If it has gone there is nobody to tell.
+void print(const std::string& text);
+
+/// How many characters fit in a line of standard output; 120 if it is no terminal.
+std::size_t terminal_width() noexcept;
+
+}  // namespace health

@@ -1,0 +1,126 @@
+// The keys that each kind reads from the configuration, and what it says of wrong ones.
+
+#include "registry.hpp"
+#include "settings.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <toml++/toml.h>
+
+namespace health {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// What is wrong with a check of `kind` that has the keys of `text`.
+std::vector<std::string> errors_of(std::string_view kind, std::string_view text) {
+  const toml::table table = toml::parse(text);
+  std::vector<ConfigError> errors;
+  Settings settings(table, "check 'x'", "test.toml", errors);
+  EXPECT_NE(find_kind(kind)->make(settings), nullptr);
+  settings.report_unknown_keys();
+  std::vector<std::string> texts;
+  for (const ConfigError& error : errors) texts.push_back(error.message);
+  return texts;
+}
+
+TEST(CheckerKeys, AllOfThemAreTaken) {
+  EXPECT_THAT(errors_of("tcp", R"(
+    host = "h"
+    port = 1
+    send = "a"
+    expect = "b"
+    dns_servers = ["127.0.0.1:53"])"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("http", R"(
+    url = "http://h/"
+    method = "GET"
+    status = ["200", "300-399"]
+    latency_warning = "1s"
+    latency_critical = "2s"
+    body_regex = "a+"
+    headers = ["Accept: */*"]
+    dns_servers = [])"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("process", R"(
+    process = "a"
+    path = "/a"
+    command = "b"
+    pid_file = "/c"
+    min = 1
+    max = 2)"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("file", R"(
+    path = "/a"
+    state = "exists"
+    kind = "regular"
+    max_age = "1h"
+    min_size = 1
+    max_size = "1MiB")"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("disk", R"(
+    path = "/"
+    warning = "80%"
+    critical = 90
+    inode_warning = "80%"
+    inode_critical = "90%")"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("memory", R"(
+    warning = "10%"
+    critical = "5%")"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("load", R"(
+    window = "15m"
+    warning = 1
+    critical = 2.5)"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("command", R"(
+    argv = ["true"]
+    time_limit = "5s"
+    grace = "1s")"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("command", R"(shell = "exit 0")"), IsEmpty());
+}
+
+TEST(CheckerKeys, WhatIsMissingIsSaid) {
+  EXPECT_THAT(errors_of("tcp", ""), ElementsAre(HasSubstr("host"), HasSubstr("port")));
+  EXPECT_THAT(errors_of("http", ""), ElementsAre(HasSubstr("url")));
+  EXPECT_THAT(errors_of("process", ""), ElementsAre(HasSubstr("pid_file")));
+  EXPECT_THAT(errors_of("file", ""), ElementsAre(HasSubstr("path")));
+  EXPECT_THAT(errors_of("disk", ""), ElementsAre(HasSubstr("path")));
+  EXPECT_THAT(errors_of("command", ""), ElementsAre(HasSubstr("either 'argv'")));
+}
+
+TEST(CheckerKeys, WhatIsWrongIsSaid) {
+  EXPECT_THAT(errors_of("http", R"(url = "https://h/")"),
+              ElementsAre(HasSubstr("https is not supported")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nbody_regex = '(a'"),
+              ElementsAre(AllOf(HasSubstr("body_regex"), HasSubstr("missing )"))));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nstatus = [\"2xx\", \"300-200\", \"99\"]"),
+              ElementsAre(HasSubstr("2xx"), HasSubstr("300-200"), HasSubstr("99")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nheaders = [\"a b: c\", \"x: y\\r\\nz: 1\"]"),
+              ElementsAre(HasSubstr("a b"), HasSubstr("Name: value")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nmethod = \"HEAD\"\nbody_regex = \"a\""),
+              ElementsAre(HasSubstr("no body")));
+  EXPECT_THAT(errors_of("process", "process = \"a\"\nmin = 3\nmax = 2"),
+              ElementsAre(HasSubstr("'max'")));
+  EXPECT_THAT(errors_of("file", "path = \"a\"\nmin_size = 3\nmax_size = 2"),
+              ElementsAre(HasSubstr("'max_size'")));
+  EXPECT_THAT(errors_of("file", "path = \"a\"\nstate = \"absent\"\nmax_age = \"1h\""),
+              ElementsAre(HasSubstr("'max_age'")));
+  EXPECT_THAT(errors_of("disk", "path = \"/\"\nwarning = 96"), ElementsAre(HasSubstr("'warning'")));
+  EXPECT_THAT(errors_of("memory", "warning = 1"), ElementsAre(HasSubstr("'warning'")));
+  EXPECT_THAT(errors_of("load", "warning = 9"), ElementsAre(HasSubstr("'warning'")));
+  EXPECT_THAT(errors_of("command", "argv = [\"a\"]\nshell = \"b\""),
+              ElementsAre(HasSubstr("either 'argv'")));
+  EXPECT_THAT(errors_of("command", "argv = []"), ElementsAre(HasSubstr("the program")));
+}
+
+}  // namespace
+}  // namespace health

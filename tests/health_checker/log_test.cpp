@@ -1,0 +1,71 @@
+#include "log.hpp"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace health {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class LogFile : public testing::Test {
+ protected:
+  LogFile() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "rouse_XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    folder_ = pattern;
+    file_ = (folder_ / "log").string();
+  }
+  ~LogFile() override { std::filesystem::remove_all(folder_); }
+
+  std::string text() const {
+    std::ostringstream all;
+    all << std::ifstream(file_).rdbuf();
+    return all.str();
+  }
+
+  std::filesystem::path folder_;
+  std::string file_;
+};
+
+TEST_F(LogFile, TakesWhatIsThereAndIsPrivate) {
+  Log({.file = file_}).info("first");
+  Log({.file = file_}).info("second");
+  EXPECT_THAT(text(), HasSubstr("first\n"));
+  EXPECT_THAT(text(), HasSubstr("second\n"));
+  EXPECT_EQ(std::filesystem::status(file_).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(LogFile, TakesTextAsItIsAndEscapesControlBytes) {
+  Log({.file = file_}).warning("{} %s {0:x} a\nforged\x1b[2J");
+  EXPECT_THAT(text(), HasSubstr("warning {} %s {0:x} a\\x0Aforged\\x1B[2J\n"));
+}
+
+TEST_F(LogFile, ShowsDebugOnlyWhenAsked) {
+  Log({.file = file_}).debug("quiet");
+  EXPECT_THAT(text(), Not(HasSubstr("quiet")));
+  Log({.file = file_, .verbose = true}).debug("loud");
+  EXPECT_THAT(text(), HasSubstr("loud"));
+}
+
+TEST_F(LogFile, SaysWhyItCannotBeOpened) {
+  EXPECT_THROW(Log({.file = (folder_ / "none" / "log").string()}), std::system_error);
+  EXPECT_THROW(Log({.file = folder_.string()}), std::system_error);
+  ASSERT_EQ(::mkfifo(file_.c_str(), 0600), 0);
+  EXPECT_THROW(Log({.file = file_}), std::system_error);
+}
+
+}  // namespace
+}  // namespace health

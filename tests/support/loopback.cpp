@@ -1,0 +1,136 @@
+#include "support/loopback.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+
+namespace rouse::test {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// On a free port of 127.0.0.1.
+FileDescriptor bound_socket() {
+  FileDescriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (fd.get() < 0 ||
+      ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    fail("bind");
+  }
+  return fd;
+}
+
+std::uint16_t port_of(const FileDescriptor& fd) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    fail("getsockname");
+  }
+  return ntohs(address.sin_port);
+}
+
+std::string find_nginx() {
+  const char* const path = std::getenv("PATH");
+  // A user's PATH often lacks the folders of system programs.
+  std::istringstream folders(std::string(path == nullptr ? "" : path) +
+                             ":/usr/local/sbin:/usr/sbin:/sbin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    std::string program = folder + "/nginx";
+    if (::access(program.c_str(), X_OK) == 0) return program;
+  }
+  throw std::runtime_error("nginx is not installed (cmake/packages.sh installs it)");
+}
+
+// Paths are meant from the folder that -p names.
+std::string nginx_config(std::uint16_t port) {
+  return R"(daemon off;
+worker_processes 1;
+error_log stderr notice;
+pid nginx.pid;
+lock_file nginx.lock;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path client_body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  server {
+    listen 127.0.0.1:)" +
+         std::to_string(port) + R"(;
+    location / { default_type text/plain; return 200 "all is well"; }
+  }
+}
+)";
+}
+
+}  // namespace
+
+RollCall::RollCall(const TemporaryDirectory& folder) : path_(folder.path() / "roll-call") {
+  if (::mkfifo(path_.c_str(), 0600) != 0) fail("mkfifo");
+  // For writing too: so it has no end of file, and nobody's open blocks.
+  fd_ = FileDescriptor(::open(path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (fd_.get() < 0) fail("open a FIFO");
+}
+
+std::size_t RollCall::count() {
+  std::array<char, 256> bytes;
+  for (;;) {
+    const ssize_t got = ::read(fd_.get(), bytes.data(), bytes.size());
+    if (got <= 0) return count_;
+    count_ += static_cast<std::size_t>(got);
+  }
+}
+
+void RollCall::reset() {
+  static_cast<void>(count());
+  count_ = 0;
+}
+
+SilentServer::SilentServer() : listener_(bound_socket()), port_(port_of(listener_)) {
+  if (::listen(listener_.get(), SOMAXCONN) != 0) fail("listen");
+}
+
+std::size_t SilentServer::accept() {
+  for (;;) {
+    const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd >= 0) {
+      connections_.emplace_back(fd);
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return connections_.size();
+    }
+  }
+}
+
+Nginx::Nginx() {
+  const std::string program = find_nginx();
+  std::ostringstream said;
+  // Between our look at a free port and nginx's, somebody else may take it.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    port_ = port_of(bound_socket());
+    const std::string config = folder_.write("nginx.conf", nginx_config(port_));
+    process_ = std::make_unique<ChildProcess>(
+        std::vector<std::string>{program, "-p", folder_.path().string(), "-c", config});
+    // It listens before it starts its workers.
+    if (process_->wait_for_output("start worker process ")) return;
+    said << *process_;
+  }
+  throw std::runtime_error("nginx does not start: " + said.str());
+}
+
+}  // namespace rouse::test

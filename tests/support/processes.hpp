@@ -1,0 +1,62 @@
+#pragma once
+// What the tests of child processes look at: who is left, and which descriptors are open.
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace rouse::test {
+
+struct ProcessFacts {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t group = 0;
+  char state = '?';
+};
+
+inline std::vector<ProcessFacts> all_processes() {
+  std::vector<ProcessFacts> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename();
+    if (!std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string stat;
+    std::getline(file, stat);
+    const std::size_t name_end = stat.rfind(')');
+    if (name_end == std::string::npos) continue;  // it has just ended
+    ProcessFacts facts;
+    facts.pid = static_cast<pid_t>(std::stol(name));
+    std::sscanf(stat.c_str() + name_end + 1, " %c %d %d", &facts.state, &facts.parent,
+                &facts.group);
+    found.push_back(facts);
+  }
+  return found;
+}
+
+/// Children of this process, zombies included.
+inline std::size_t count_children() {
+  return static_cast<std::size_t>(
+      std::ranges::count(all_processes(), ::getpid(), &ProcessFacts::parent));
+}
+
+/// Whether a process of the group still runs. A zombie does not: it waits for init.
+inline bool group_runs(pid_t group) {
+  return std::ranges::any_of(all_processes(), [&](const ProcessFacts& process) {
+    return process.group == group && process.state != 'Z' && process.state != 'X';
+  });
+}
+
+inline std::size_t count_descriptors() {
+  const auto all = std::filesystem::directory_iterator("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+}  // namespace rouse::test
