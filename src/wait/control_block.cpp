@@ -27,35 +27,36 @@ struct Pool {
 };
 constinit Pool pool;
 
-// The thread's last act: other destructors of thread-specific data may still wait, and their order
-// is unspecified, so the key re-arms itself until the last round but one.
+void give_back_at_exit(void* block) noexcept;
+void forget_after_fork() noexcept;
+
 struct ExitKey {
-  pthread_key_t key{};
-  int error = 0;
-
-  ExitKey() noexcept : error(::pthread_key_create(&key, &ExitKey::at_exit)) {
-    if (error == 0) {
-      error = ::pthread_atfork([] { pool.lock.lock(); }, [] { pool.lock.unlock(); },
-                               &ExitKey::in_child);
-    }
-  }
-
-  static ExitKey& instance() noexcept {
-    // Trivially destructible: static destructors may wait.
-    static ExitKey instance;
-    return instance;
-  }
-
-  static void at_exit(void*) noexcept;
-  static void in_child() noexcept;
+  pthread_key_t key;
+  int error;
+  bool made;
 };
+constinit ExitKey exit_key{};
+
+// When the program, or the shared library, is loaded: while there is one thread, since a fork in
+// the middle of it would leave a child in which it is never finished.
+[[gnu::constructor(101)]] void make_exit_key() noexcept {
+  if (exit_key.made) return;
+  exit_key.made = true;
+  exit_key.error = ::pthread_key_create(&exit_key.key, &give_back_at_exit);
+  if (exit_key.error == 0) {
+    exit_key.error =
+        ::pthread_atfork([] { pool.lock.lock(); }, [] { pool.lock.unlock(); }, &forget_after_fork);
+  }
+}
 
 thread_local int exit_rounds = 0;
 
-void ExitKey::at_exit(void* block) noexcept {
+// The thread's last act: other destructors of thread-specific data may still wait, and their order
+// is unspecified, so the key arms itself again until the last round but one.
+void give_back_at_exit(void* block) noexcept {
   if (this_block != block) return;
   if (++exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS - 1 &&
-      ::pthread_setspecific(instance().key, block) == 0) {
+      ::pthread_setspecific(exit_key.key, block) == 0) {
     return;
   }
   this_block = nullptr;
@@ -65,7 +66,7 @@ void ExitKey::at_exit(void* block) noexcept {
 // Only the forking thread lives on, with a copy of everything: locks that others held, nodes on
 // stacks that nobody will unwind, and eventfds that are shared with the parent, whose counts must
 // not be taken from it.
-void ExitKey::in_child() noexcept {
+void forget_after_fork() noexcept {
   pool.lock.reset_after_fork();
   ParkingTable::reset_after_fork();
   for (ControlBlock* block = pool.ever_made; block != nullptr; block = block->next_ever_made) {
@@ -88,7 +89,7 @@ ControlBlock& ControlBlock::current() {
     return *this_block;
   }
   ControlBlock* block = acquire();
-  const int error = ::pthread_setspecific(ExitKey::instance().key, block);
+  const int error = ::pthread_setspecific(exit_key.key, block);
   if (error != 0) {
     release(block);
     throw std::system_error(error, std::generic_category(),
@@ -99,7 +100,7 @@ ControlBlock& ControlBlock::current() {
 }
 
 ControlBlock* ControlBlock::acquire() {
-  const ExitKey& exit_key = ExitKey::instance();
+  make_exit_key();  // for what is constructed still earlier
   if (exit_key.error != 0) {
     throw std::system_error(exit_key.error, std::generic_category(),
                             "rouse: pthread_key_create for the control blocks of threads");
