@@ -20,3 +20,6 @@ if [[ $preset == tsan && $(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)
   launcher=(setarch "$(uname -m)" -R)
 fi
 (cd "$root" && "${launcher[@]}" ctest --preset "$preset" "$@" </dev/null) || fail "tests of preset $preset"
+
+# Figures that tests measure and print.
+grep -h '^figure: ' "$root/build/$preset/Testing/Temporary/LastTest.log" || true

@@ -158,7 +158,7 @@ TEST_F(HealthCheckerStop, TakesAMomentAndLeavesNothing) {
     expect_nothing_left();
     EXPECT_LT(times.back(), 1s) << child;
   }
-  std::printf("health_checker stop times:");
+  std::printf("figure: health_checker stop times:");
   for (const Milliseconds time : times) std::printf(" %.1f", time.count());
   std::ranges::sort(times);
   const Milliseconds median = (times[times.size() / 2 - 1] + times[times.size() / 2]) / 2;

@@ -8,7 +8,6 @@
 #include "support/scale.hpp"
 
 #include <pthread.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -393,26 +392,6 @@ TEST(StoppableThreadDeathTest, BaseDestructorThatFindsRunActiveNamesTheThreadAnd
 // --- what the system cannot give
 // ------------------------------------------------------------------
 
-class ThreadLimit {
- public:
-  ThreadLimit() {
-    // Root is not held by RLIMIT_NPROC: an address space that is full refuses stacks to everybody.
-    ::getrlimit(RLIMIT_AS, &before_);
-  }
-  ~ThreadLimit() { ::setrlimit(RLIMIT_AS, &before_); }
-  ThreadLimit(const ThreadLimit&) = delete;
-  ThreadLimit& operator=(const ThreadLimit&) = delete;
-
-  void no_more_memory() const {
-    rlimit limit = before_;
-    limit.rlim_cur = 1;
-    ::setrlimit(RLIMIT_AS, &limit);
-  }
-
- private:
-  rlimit before_{};
-};
-
 TEST(StoppableThread, StartThatFailsSaysSoAndMayBeTriedAgain) {
   // A stack that fits nowhere: the system answers EAGAIN or ENOMEM.
   bool ran = false;
@@ -429,23 +408,6 @@ TEST(StoppableThread, StartThatFailsSaysSoAndMayBeTriedAgain) {
     EXPECT_THROW(thread.join(), std::system_error);
   }
   EXPECT_FALSE(ran);
-}
-
-TEST(StoppableThread, StartsAgainWhenThereIsRoomAgain) {
-  if (rouse::test::under_sanitizer) {
-    SUCCEED() << "sanitizers need their address space";
-    return;
-  }
-  bool ran = false;
-  StoppableThread thread([&] { ran = true; }, {.stack_size = 8 << 20});
-  {
-    const ThreadLimit limit;
-    limit.no_more_memory();
-    EXPECT_ANY_THROW(thread.start());
-  }
-  thread.start();
-  thread.join();
-  EXPECT_TRUE(ran);
 }
 
 TEST(StoppableThread, TenThousandStartAndStop) {
