@@ -15,7 +15,8 @@ if(ROUSE_SANITIZE)
   add_compile_options("-fsanitize=${rouse_sanitizers}" -fno-omit-frame-pointer)
   add_link_options("-fsanitize=${rouse_sanitizers}")
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # gcc loses track of what was written behind the checks it has put in, and warns in vain.
-    add_compile_options(-Wno-maybe-uninitialized)
+    # gcc 12 loses track of what was written behind the checks it has put in, and warns in vain.
+    add_compile_options(-Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow
+                        -Wno-stringop-overread -Wno-restrict)
   endif()
 endif()
