@@ -2,7 +2,6 @@
 
 #include "wait/blocking.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -54,8 +53,7 @@ WaitStatus wait_fds(std::span<::pollfd> fds, Deadline deadline, const std::stop_
     many.resize(fds.size() + 1);
     polled = many.data();
   }
-  std::ranges::copy(fds, polled);
-  for (std::size_t i = 0; i < fds.size(); ++i) polled[i].revents = 0;
+  for (std::size_t i = 0; i < fds.size(); ++i) polled[i] = {fds[i].fd, fds[i].events, 0};
   const WaitStatus status = wait_polled(polled, static_cast<unsigned>(fds.size()),
                                         {"wait_fds", fds.size()}, deadline, stop);
   for (std::size_t i = 0; i < fds.size(); ++i) fds[i].revents = polled[i].revents;

@@ -91,7 +91,7 @@ struct SetClock {
   using period = std::nano;
   using duration = std::chrono::nanoseconds;
   using time_point = std::chrono::time_point<SetClock>;
-  static constexpr bool is_steady = false;
+  [[maybe_unused]] static constexpr bool is_steady = false;
   static inline time_point current{};
   static time_point now() noexcept { return current; }
 };
