@@ -2,6 +2,10 @@
 function(rouse_set_warnings target)
   if(PROJECT_IS_TOP_LEVEL)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+      # False alarms of gcc 12 at -O2 and above in its own std::string (its bug 105651).
+      target_compile_options(${target} PRIVATE -Wno-restrict)
+    endif()
   endif()
   if(ROUSE_WERROR)
     target_compile_options(${target} PRIVATE -Werror)

@@ -66,7 +66,7 @@ bool StoppableThread::Impl::is_current_thread() const noexcept {
 }
 
 // A forced unwind has no object for the handler's reference, which UBSan takes for a null pointer.
-[[gnu::no_sanitize("null")]] void StoppableThread::Impl::main(StoppableThread& owner) {
+__attribute__((no_sanitize("null"))) void StoppableThread::Impl::main(StoppableThread& owner) {
   at_thread_exit.gone = &gone;
   // Cancellation points are everywhere, also where nothing may be thrown: a thread ends by its
   // stop.

@@ -255,7 +255,6 @@ TEST(EventRace, WaitAnyOverEventsThatAreDestroyedRightAfter) {
     Event b;
   };
   std::atomic<Pair*> handed_over{nullptr};
-  std::atomic<int> sets{0};
   std::jthread setter([&] {
     for (int i = 0; i < count; ++i) {
       Pair* pair = nullptr;
