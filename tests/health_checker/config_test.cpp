@@ -1,6 +1,7 @@
 #include "config.hpp"
 
 #include "config_file.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -186,18 +187,9 @@ TEST(Config, CapsTheErrorsThatAreShown) {
 
 class ConfigFile : public testing::Test {
  protected:
-  ConfigFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "rouse_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-  }
-  ~ConfigFile() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
+  std::string path(const std::string& name) const { return folder_ / name; }
   std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
+    return folder_.write(name, text);
   }
 
   static std::string error_of(const std::string& file) {
@@ -206,7 +198,7 @@ class ConfigFile : public testing::Test {
     return error_report(errors);
   }
 
-  std::filesystem::path folder_;
+  rouse::test::TemporaryDirectory folder_;
 };
 
 TEST_F(ConfigFile, IsReadFromAFileOrALinkToOne) {
@@ -224,7 +216,8 @@ TEST_F(ConfigFile, MustBeThere) {
 }
 
 TEST_F(ConfigFile, MustBeAFile) {
-  EXPECT_EQ(error_of(folder_.string()), folder_.string() + ": is a directory, not a file\n");
+  EXPECT_EQ(error_of(folder_.path().string()),
+            folder_.path().string() + ": is a directory, not a file\n");
   ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
   EXPECT_EQ(error_of(path("fifo")), path("fifo") + ": is a FIFO, not a file\n");
   EXPECT_EQ(error_of("/dev/null"), "/dev/null: is a device, not a file\n");

@@ -1,5 +1,7 @@
 #include "log.hpp"
 
+#include "support/temporary_directory.hpp"
+
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -21,22 +23,14 @@ using testing::Not;
 
 class LogFile : public testing::Test {
  protected:
-  LogFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "rouse_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-    file_ = (folder_ / "log").string();
-  }
-  ~LogFile() override { std::filesystem::remove_all(folder_); }
-
   std::string text() const {
     std::ostringstream all;
     all << std::ifstream(file_).rdbuf();
     return all.str();
   }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  rouse::test::TemporaryDirectory folder_;
+  std::string file_ = folder_ / "log";
 };
 
 TEST_F(LogFile, TakesWhatIsThereAndIsPrivate) {
@@ -61,8 +55,8 @@ TEST_F(LogFile, ShowsDebugOnlyWhenAsked) {
 }
 
 TEST_F(LogFile, SaysWhyItCannotBeOpened) {
-  EXPECT_THROW(Log({.file = (folder_ / "none" / "log").string()}), std::system_error);
-  EXPECT_THROW(Log({.file = folder_.string()}), std::system_error);
+  EXPECT_THROW(Log({.file = folder_ / "none/log"}), std::system_error);
+  EXPECT_THROW(Log({.file = folder_.path().string()}), std::system_error);
   ASSERT_EQ(::mkfifo(file_.c_str(), 0600), 0);
   EXPECT_THROW(Log({.file = file_}), std::system_error);
 }
