@@ -11,6 +11,7 @@
 #include <cxxabi.h>
 #include <pthread.h>
 
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <iterator>
@@ -62,7 +63,7 @@ std::string StoppableThread::Impl::what_cannot_be_done(const char* action) const
 
 bool StoppableThread::Impl::is_current_thread() const noexcept {
   const detail::ControlBlock* const current = detail::ControlBlock::current_or_null();
-  return current != nullptr && current == block.load(std::memory_order_acquire);
+  return current != nullptr && current == block.load(std::memory_order_relaxed);
 }
 
 // A forced unwind has no object for the handler's reference, which UBSan takes for a null pointer.
@@ -103,7 +104,7 @@ __attribute__((no_sanitize("null"))) void StoppableThread::Impl::main(StoppableT
 void StoppableThread::Impl::keep_or_report(std::exception_ptr exception) noexcept {
   if (!options.on_error) {
     error = std::move(exception);
-    has_error.store(true, std::memory_order_release);
+    has_error.store(true, std::memory_order_relaxed);
     return;
   }
   try {
@@ -120,7 +121,7 @@ bool StoppableThread::Impl::wait_gone(detail::Deadline deadline) {
 }
 
 void StoppableThread::Impl::reap() {
-  if (reaping.exchange(true, std::memory_order_acq_rel)) {
+  if (reaping.exchange(true, std::memory_order_relaxed)) {
     const Shield shield;
     (void)reaped.wait();
     return;
@@ -129,12 +130,12 @@ void StoppableThread::Impl::reap() {
   // caller that is itself an interrupted boost::thread.
   const boost::this_thread::disable_interruption no_interruption;
   handle.join();
-  detail::ControlBlock::release(block.exchange(nullptr, std::memory_order_acq_rel));
+  detail::ControlBlock::release(block.exchange(nullptr, std::memory_order_relaxed));
   reaped.set();
 }
 
 void StoppableThread::Impl::rethrow_error() {
-  if (has_error.exchange(false, std::memory_order_acquire)) {
+  if (has_error.exchange(false, std::memory_order_relaxed)) {
     std::rethrow_exception(std::exchange(error, nullptr));
   }
 }
@@ -155,7 +156,7 @@ StoppableThread::~StoppableThread() {
     }
     stop_and_join();
   }
-  if (impl.has_error.load(std::memory_order_acquire)) {
+  if (impl.has_error.load(std::memory_order_relaxed)) {
     detail::complain(
         {"thread '", impl.options.name, "' ended with an exception that nobody took: "},
         impl.error);
@@ -164,7 +165,7 @@ StoppableThread::~StoppableThread() {
 
 void StoppableThread::start() {
   Impl& impl = *impl_;
-  if (impl.claimed.exchange(true, std::memory_order_acq_rel)) {
+  if (impl.claimed.exchange(true, std::memory_order_acquire)) {
     throw std::logic_error(impl.what_cannot_be_done("start") + " a second time");
   }
   detail::ControlBlock* block = nullptr;
@@ -261,7 +262,7 @@ ThreadActivity StoppableThread::activity() const {
   const Impl& impl = *impl_;
   if (!impl.was_started()) return {"not started", std::nullopt};
   if (!impl.begun.is_set()) return {"starting", std::nullopt};
-  const detail::ControlBlock* const block = impl.block.load(std::memory_order_acquire);
+  const detail::ControlBlock* const block = impl.block.load(std::memory_order_relaxed);
   if (impl.gone.is_set() || block == nullptr) return {"ended", std::nullopt};
   ThreadActivity activity = detail::activity_of(*block);
   if (impl.ended.is_set()) activity.blocked_in += " (in destructors of thread_local objects)";

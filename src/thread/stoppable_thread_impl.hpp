@@ -1,13 +1,13 @@
 #pragma once
 // What StoppableThread keeps behind its header.
 
+#include "rouse/detail/os.hpp"
 #include "rouse/thread/stoppable_thread.hpp"
 #include "rouse/wait/event.hpp"
 #include "rouse/wait/stop_scope.hpp"
 
 #include "wait/control_block.hpp"
 
-#include <atomic>
 #include <exception>
 
 #include <boost/thread/thread.hpp>
@@ -35,18 +35,19 @@ struct StoppableThread::Impl {
 
   ThreadOptions options;
   StopScope scope;
-  // In the order in which they are set:
+  // In the order in which they are set. They order everything else here: who has waited for one
+  // sees what was written before it was set, so the other atomics need no order of their own.
   Event launched;                    // start() has succeeded; `handle` and `block` are there
   Event begun;                       // the thread runs: native_id is known
   Event ended;                       // `run` has returned
   Event gone;                        // so have the destructors of the thread's thread_local objects
   Event reaped;                      // the system's thread is joined
-  std::atomic<bool> claimed{false};  // by the one start()
-  std::atomic<bool> reaping{false};
-  std::atomic<int> native_id{0};
-  std::atomic<detail::ControlBlock*> block{nullptr};  // from launched to reaped
+  detail::Atomic<bool> claimed{false};  // by the one start()
+  detail::Atomic<bool> reaping{false};
+  detail::Atomic<int> native_id{0};
+  detail::Atomic<detail::ControlBlock*> block{nullptr};  // from launched to reaped
   boost::thread handle;
-  std::atomic<bool> has_error{false};  // whoever takes it off owns `error`
+  detail::Atomic<bool> has_error{false};  // whoever takes it off owns `error`
   std::exception_ptr error;
 
  private:

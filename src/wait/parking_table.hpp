@@ -73,6 +73,12 @@ class ParkingTable {
     unlock_and_wake(bucket, key);
   }
 
+  /// Fibonacci hashing: neighbours in memory land far apart.
+  static std::size_t bucket_index(const void* key) noexcept {
+    const auto bits = reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x9E3779B97F4A7C15};
+    return bits >> (64 - bucket_bits_);
+  }
+
   /// In the child, where the only thread that is left waits for nothing.
   static void reset_after_fork() noexcept;
 
@@ -84,11 +90,7 @@ class ParkingTable {
     void append(WaitNode& node) noexcept;
   };
 
-  static Bucket& bucket_of(const void* key) noexcept {
-    // Fibonacci hashing: neighbours in memory land far apart.
-    const auto bits = reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x9E3779B97F4A7C15};
-    return buckets_[bits >> (64 - bucket_bits_)];
-  }
+  static Bucket& bucket_of(const void* key) noexcept { return buckets_[bucket_index(key)]; }
 
   static void unlock_and_wake(Bucket& bucket, const void* key) noexcept;
 

@@ -1,0 +1,18 @@
+// The core, compiled once more over the scheduler's seam, from the varied copies of its sources.
+
+#include "detail/one_copy.cpp"
+#include "detail/thread_name.cpp"
+#include "thread/complain.cpp"
+#include "thread/stop_all.cpp"
+#include "thread/stoppable_thread.cpp"
+#include "thread/thread_activity.cpp"
+#include "wait/blocking.cpp"
+#include "wait/control_block.cpp"
+#include "wait/event.cpp"
+#include "wait/fd.cpp"
+#include "wait/parking_table.cpp"
+#include "wait/shield.cpp"
+#include "wait/sleep.cpp"
+#include "wait/stop_scope.cpp"
+#include "wait/this_thread.cpp"
+#include "wait/wait_any.cpp"

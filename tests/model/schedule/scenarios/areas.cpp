@@ -1,0 +1,18 @@
+#include "model/schedule/scenarios/areas.hpp"
+
+namespace rouse::test::model {
+
+std::span<const Area> areas() {
+  static const Area all[] = {
+      {"lock", lock_scenarios()},
+      {"parker", parker_scenarios()},
+      {"event", event_scenarios()},
+      {"wait_any", wait_any_scenarios()},
+      {"fd", fd_scenarios()},
+      {"stop_scope", stop_scope_scenarios()},
+      {"stop_all", stop_all_scenarios()},
+  };
+  return all;
+}
+
+}  // namespace rouse::test::model

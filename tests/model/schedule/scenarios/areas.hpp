@@ -1,0 +1,18 @@
+#pragma once
+// The scenarios of the core, an area each; areas() lists them.
+
+#include "model/schedule/explorer.hpp"
+
+#include <span>
+
+namespace rouse::test::model {
+
+std::span<const Scenario> lock_scenarios();
+std::span<const Scenario> parker_scenarios();
+std::span<const Scenario> event_scenarios();
+std::span<const Scenario> wait_any_scenarios();
+std::span<const Scenario> fd_scenarios();
+std::span<const Scenario> stop_scope_scenarios();
+std::span<const Scenario> stop_all_scenarios();
+
+}  // namespace rouse::test::model

@@ -1,0 +1,97 @@
+// The core under controlled schedules, and its mutants, each of which must be found.
+//
+// ROUSE_MODEL_SCHEDULES (default 100000) is how many random schedules an area gets;
+// ROUSE_MODEL_PREEMPTIONS raises the bound of the exhaustive search for every scenario;
+// ROUSE_MODEL_REPLAY repeats the schedule that a report names.
+
+#include "model/schedule/explorer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace rouse::test::model;
+
+std::uint64_t environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+class Schedules : public testing::TestWithParam<Area> {};
+
+TEST_P(Schedules, AreAllAsPromised) {
+  const Area& area = GetParam();
+  const std::uint64_t wanted = environment("ROUSE_MODEL_SCHEDULES", 100'000);
+  const std::uint64_t bound = environment("ROUSE_MODEL_PREEMPTIONS", 0);
+  const auto begin = std::chrono::steady_clock::now();
+  std::uint64_t random = 0;
+  std::uint64_t exhaustive = 0;
+  for (Scenario scenario : area.scenarios) {
+    SCOPED_TRACE(std::string(area.name) + "/" + scenario.name);
+    if (bound != 0) scenario.preemptions = static_cast<unsigned>(bound);
+    const Exploration found =
+        explore(scenario, {.random = (wanted + area.scenarios.size() - 1) / area.scenarios.size(),
+                           .seed = environment("ROUSE_MODEL_SEED", 1),
+                           .preemptions = scenario.preemptions});
+    ASSERT_FALSE(found.failed) << found.report;
+    EXPECT_TRUE(found.complete || scenario.preemptions == 0);
+    random += found.random;
+    exhaustive += found.exhaustive;
+  }
+  if (std::getenv("ROUSE_MODEL_REPLAY") != nullptr) return;
+  EXPECT_GE(random, wanted);
+  std::printf("figure: schedules of %s: %llu random, %llu exhaustive, %.1f s\n", area.name,
+              static_cast<unsigned long long>(random), static_cast<unsigned long long>(exhaustive),
+              seconds_since(begin));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Schedules, testing::ValuesIn(areas().begin(), areas().end()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+// "area/name", as mutants.cmake has them.
+constexpr const char* mutants[] = {
+#include "mutants.inc"
+};
+
+class Mutants : public testing::TestWithParam<const char*> {};
+
+TEST_P(Mutants, AreFound) {
+  const std::string_view mutant = GetParam();
+  const std::size_t slash = mutant.find('/');
+  const auto area = std::ranges::find_if(
+      areas(), [&](const Area& candidate) { return candidate.name == mutant.substr(0, slash); });
+  ASSERT_NE(area, areas().end()) << "no such area";
+  for (const Scenario& scenario : area->scenarios) {
+    const Exploration found = explore(scenario, {.random = 5'000,
+                                                 .preemptions = 2,
+                                                 .most = 20'000,
+                                                 .mutant = std::string(mutant.substr(slash + 1)),
+                                                 .seconds = 30});
+    if (!found.failed) continue;
+    std::printf("figure: mutant %s found by %s after %llu schedules: %s\n", GetParam(),
+                scenario.name, static_cast<unsigned long long>(found.random + found.exhaustive),
+                found.report.substr(0, found.report.find('\n')).c_str());
+    return;
+  }
+  FAIL() << "no scenario of " << area->name << " finds it";
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Mutants, testing::ValuesIn(mutants), [](const auto& test) {
+  std::string name = test.param;
+  std::ranges::replace(name, '/', '_');
+  return name;
+});
+
+}  // namespace
