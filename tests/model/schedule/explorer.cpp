@@ -202,8 +202,9 @@ class Explorer {
     if (const char* replay = std::getenv("ROUSE_MODEL_REPLAY")) {
       repeat(replay);
     } else {
-      if (effort_.preemptions != 0 && scenario_.preemptions != 0) exhaustive();
+      // First: it shows the exhaustive search which operations touch what is shared.
       random();
+      exhaustive();
     }
     finish();
   }
@@ -248,23 +249,31 @@ class Explorer {
   }
 
   void exhaustive() {
-    ExhaustiveStrategy strategy(std::min(effort_.preemptions, scenario_.preemptions));
     scheduler_.switch_at_shared_only = true;
-    bool more = true;
-    while (more && exhaustive_done_ < effort_.most) {
+    for (unsigned bound = 1; bound <= effort_.preemptions; ++bound) {
+      if (!exhaust(bound)) break;
+      preemptions_ = bound;
+    }
+    scheduler_.switch_at_shared_only = false;
+  }
+
+  // False if that is too many schedules.
+  bool exhaust(unsigned bound) {
+    ExhaustiveStrategy strategy(bound);
+    do {
+      if (exhaustive_done_ == effort_.exhaustive) return false;
       strategy.begin();
       one(strategy);
       ++exhaustive_done_;
-      if (scheduler_.take_new_shared_site()) {
-        // Switches were left out that matter: from the beginning.
+      // Switches may have been left out that matter: from the beginning.
+      while (scheduler_.take_new_shared_site()) {
         strategy.restart();
-        exhaustive_done_ = 0;
-      } else {
-        more = strategy.next();
+        strategy.begin();
+        one(strategy);
+        ++exhaustive_done_;
       }
-    }
-    complete_ = !more;
-    scheduler_.switch_at_shared_only = false;
+    } while (strategy.next());
+    return true;
   }
 
   void repeat(const std::string& what) {
@@ -295,7 +304,7 @@ class Explorer {
                     " " + site.place + " " + site.name);
     }
     tell('D', std::to_string(random_done_) + " " + std::to_string(exhaustive_done_) + " " +
-                  (complete_ ? "1" : "0"));
+                  std::to_string(preemptions_));
     std::_Exit(0);
   }
 
@@ -306,7 +315,7 @@ class Explorer {
   std::vector<detail::ControlBlock*> blocks_;
   std::uint64_t random_done_ = 0;
   std::uint64_t exhaustive_done_ = 0;
-  bool complete_ = false;
+  unsigned preemptions_ = 0;
 };
 
 Exploration explore(const Scenario& scenario, const Effort& effort) {
@@ -348,7 +357,7 @@ Exploration explore(const Scenario& scenario, const Effort& effort) {
         break;
       }
       default:
-        words >> result.random >> result.exhaustive >> result.complete;
+        words >> result.random >> result.exhaustive >> result.preemptions;
         done = true;
     }
   }

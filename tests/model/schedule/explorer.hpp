@@ -80,8 +80,6 @@ class Model {
 struct Scenario {
   const char* name;
   void (*build)(Model& model);
-  /// For the exhaustive search; 0: the scenario is too long for one.
-  unsigned preemptions = 3;
 };
 
 /// The scenarios of the core, by area: "parker", "event", ...
@@ -94,8 +92,10 @@ std::span<const Area> areas();
 struct Effort {
   std::uint64_t random = 0;  // schedules
   std::uint64_t seed = 1;
-  unsigned preemptions = 0;         // 0: no exhaustive search
-  std::uint64_t most = UINT64_MAX;  // schedules of the exhaustive search
+  /// The exhaustive search takes 1, 2, ... preemptions, up to this bound, while it has not seen as
+  /// many schedules.
+  unsigned preemptions = 0;
+  std::uint64_t exhaustive = UINT64_MAX;
   WeakOrder weak = {};
   std::string mutant = {};
   unsigned seconds = 0;  // after which the child is ended as one that hangs; 0: no limit
@@ -104,7 +104,7 @@ struct Effort {
 struct Exploration {
   std::uint64_t random = 0;
   std::uint64_t exhaustive = 0;
-  bool complete = false;  // the exhaustive search has come to its end
+  unsigned preemptions = 0;  // the bound up to which the exhaustive search has come to its end
   bool failed = false;
   std::string report;       // of the schedule that failed
   std::vector<Site> sites;  // that were reached

@@ -85,7 +85,7 @@ TEST(MemoryOrders, AreEachNeededOrJustified) {
       const Exploration result =
           explore(*scenario, {.random = 1'500,
                               .preemptions = 2,
-                              .most = 1'500,
+                              .exhaustive = 1'500,
                               .weak = {weakening.site.place, weakening.order},
                               .seconds = 30});
       if (!result.failed) continue;

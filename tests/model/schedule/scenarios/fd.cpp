@@ -148,9 +148,9 @@ void hint_ends_one_wait(Model& model) {
 constexpr Scenario scenarios[] = {
     {"stop_ends_it", stop_ends_it},
     {"readiness_ends_it", readiness_ends_it},
-    {"ends_by_anything", ends_by_anything, 2},
+    {"ends_by_anything", ends_by_anything},
     {"ready_comes_first", ready_comes_first},
-    {"hint_ends_one_wait", hint_ends_one_wait, 2},
+    {"hint_ends_one_wait", hint_ends_one_wait},
     {"raise_then_event", raise_then_event},
 };
 

@@ -185,13 +185,13 @@ void two_raises(Model& model) {
 
 constexpr Scenario scenarios[] = {
     {"news_arrives", news_arrives},
-    {"news_of_two", news_of_two, 2},
+    {"news_of_two", news_of_two},
     {"news_or_deadline", news_or_deadline},
-    {"news_between_cpus", news_between_cpus, 0},
-    {"block_changes_hands", block_changes_hands, 2},
+    {"news_between_cpus", news_between_cpus},
+    {"block_changes_hands", block_changes_hands},
     {"pool_gives_each_its_own", pool_gives_each_its_own},
     {"raise_ends_a_sleep", raise_ends_a_sleep},
-    {"two_raises", two_raises, 2},
+    {"two_raises", two_raises},
 };
 
 }  // namespace

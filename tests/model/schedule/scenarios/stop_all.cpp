@@ -161,13 +161,13 @@ void activity_is_whole(Model& model) {
 }
 
 constexpr Scenario scenarios[] = {
-    {"ends_all", ends_all, 1},
-    {"ends_in_any_order", ends_in_any_order, 1},
-    {"reports_a_straggler", reports_a_straggler, 2},
-    {"joined_by_two", joined_by_two, 1},
-    {"ends_by_itself", ends_by_itself, 2},
-    {"activity_is_whole", activity_is_whole, 2},
-    {"stopped_while_it_starts", stopped_while_it_starts, 1},
+    {"ends_all", ends_all},
+    {"ends_in_any_order", ends_in_any_order},
+    {"reports_a_straggler", reports_a_straggler},
+    {"joined_by_two", joined_by_two},
+    {"ends_by_itself", ends_by_itself},
+    {"activity_is_whole", activity_is_whole},
+    {"stopped_while_it_starts", stopped_while_it_starts},
 };
 
 }  // namespace

@@ -186,14 +186,14 @@ void stop_or_set(Model& model) {
 }
 
 constexpr Scenario scenarios[] = {
-    {"one_decides", one_decides, 2},
-    {"parent_and_child", parent_and_child, 2},
+    {"one_decides", one_decides},
+    {"parent_and_child", parent_and_child},
     {"child_comes_and_goes", child_comes_and_goes},
-    {"deadline_of_two", deadline_of_two, 2},
+    {"deadline_of_two", deadline_of_two},
     {"deadline_or_request", deadline_or_request},
-    {"nested_binds", nested_binds, 2},
+    {"nested_binds", nested_binds},
     {"outer_stop_reaches_inside", outer_stop_reaches_inside},
-    {"stop_or_set", stop_or_set, 2},
+    {"stop_or_set", stop_or_set},
 };
 
 }  // namespace
