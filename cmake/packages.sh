@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The one list of system packages that rouse needs, and their installation with apt.
-# Usage: packages.sh [ci]           installs what is missing; `ci` adds what only the checks need
-#        packages.sh --list [ci]    prints the names
+# Usage: packages.sh [ci] [bench]           installs what is missing; `ci` adds what only the checks
+#                                           need, `bench` what only the benchmarks need
+#        packages.sh --list [ci] [bench]    prints the names
 # ROUSE_SKIP_PACKAGES=1 makes it believe that everything is there.
 set -euo pipefail
 
@@ -23,9 +24,13 @@ libs   libtomlplusplus-dev -             the configuration of the health-checker
 libs   libc-ares-dev       -             name look-ups that can be stopped
 libs   libre2-dev          -             regular expressions that cannot run away
 tests  nginx-light         nginx         the web server that the health-checker is tested on
+tests  spin                spin          verifies the models of the wait core
 ci     clang               clang++       the second compiler
 ci     clang-format        clang-format  the format check
 ci     clang-tidy          clang-tidy    the tidy preset
+bench  libabsl-dev         -             a peer
+bench  binutils            objdump       reads what is_set() was compiled to
+bench  python3             python3       compares and shows the figures
 '
 gcc_minimum=12
 
@@ -47,7 +52,7 @@ is_installed() {
 wanted() {
   local group package command _
   while read -r group package command _; do
-    if [[ -n $group && ($group != ci || $with_ci == yes) ]]; then echo "$package $command"; fi
+    if [[ -n $group && " $groups " == *" $group "* ]]; then echo "$package $command"; fi
   done <<<"$packages"
 }
 
@@ -119,12 +124,12 @@ install_packages() {
 }
 
 list=no
-with_ci=no
+groups="build libs tests"
 for argument in "$@"; do
   case $argument in
     --list) list=yes ;;
-    ci) with_ci=yes ;;
-    *) fail "unknown argument '$argument' (usage: packages.sh [--list] [ci])" ;;
+    ci | bench) groups+=" $argument" ;;
+    *) fail "unknown argument '$argument' (usage: packages.sh [--list] [ci] [bench])" ;;
   esac
 done
 

@@ -22,6 +22,9 @@ rouse_packages() {
   fi
 }
 
+# What a script wants to tell CMake besides the preset.
+rouse_configure=()
+
 # rouse_build PRESET [TARGET...]: prints little when there is nothing to do.
 # Standard input is left to the program that is run afterwards.
 rouse_build() {
@@ -35,7 +38,8 @@ rouse_build() {
   say "build/$preset"
   mkdir -p "$root/build"
   log="$root/build/$preset-configure.log"
-  if ! (cd "$root" && cmake --preset "$preset" -D ROUSE_WERROR=$werror) >"$log" 2>&1 </dev/null; then
+  if ! (cd "$root" &&
+    cmake --preset "$preset" -D ROUSE_WERROR=$werror "${rouse_configure[@]}") >"$log" 2>&1 </dev/null; then
     cat "$log" >&2
     fail "configuring preset $preset"
   fi

@@ -1,11 +1,13 @@
 #include "wait/control_block.hpp"
 
+#include "detail/one_copy.hpp"
 #include "wait/parking_table.hpp"
 
 #include <poll.h>
 #include <pthread.h>
 
 #include <cerrno>
+#include <climits>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -42,6 +44,7 @@ constinit ExitKey exit_key{};
 [[gnu::constructor(101)]] void make_exit_key() noexcept {
   if (exit_key.made) return;
   exit_key.made = true;
+  report_other_copy();
   exit_key.error = ::pthread_key_create(&exit_key.key, &give_back_at_exit);
   if (exit_key.error == 0) {
     exit_key.error =
@@ -241,7 +244,7 @@ bool ControlBlock::raise(std::exception_ptr exception) noexcept {
     LockGuard guard(raise_lock);
     if (raised_exception != nullptr) return false;
     raised_exception = std::move(exception);
-    raised.store(1, std::memory_order_release);
+    raised.store(1, std::memory_order_relaxed);
   }
   notify();
   return true;

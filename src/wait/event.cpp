@@ -27,8 +27,7 @@ bool EventWait::enqueue(Event& event, WaitNode& node) {
     std::uint32_t seen = event.word_.load(std::memory_order_acquire);
     while (seen != Event::waited_word_) {
       if (seen == Event::set_word_) return false;
-      if (event.word_.compare_exchange_weak(seen, Event::waited_word_, std::memory_order_relaxed,
-                                            std::memory_order_acquire)) {
+      if (event.word_.compare_exchange_weak(seen, Event::waited_word_, std::memory_order_acquire)) {
         break;
       }
     }

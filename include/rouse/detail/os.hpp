@@ -22,7 +22,7 @@ using Atomic = std::atomic<T>;
 namespace os {
 
 /// CLOCK_MONOTONIC in nanoseconds.
-std::int64_t now_ns() noexcept;
+[[gnu::visibility("default")]] std::int64_t now_ns() noexcept;
 
 /// CLOCK_MONOTONIC of the last tick: some milliseconds old, a quarter of the price. For reports.
 std::int64_t coarse_now_ns() noexcept;

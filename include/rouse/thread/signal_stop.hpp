@@ -38,7 +38,7 @@ struct SignalStopOptions {
   SecondSignal second = SecondSignal::exit;
 };
 
-class SignalStop : public StopScope {
+class [[gnu::visibility("default")]] SignalStop : public StopScope {
  public:
   /// Throws std::system_error if the signals cannot be taken over (an invalid number, no
   /// descriptor, no thread); then the signal mask is as it was.
@@ -48,7 +48,7 @@ class SignalStop : public StopScope {
   ~SignalStop();
 
  private:
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <iterator>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,12 +42,13 @@ struct StopReport {
 
   /// One line for the whole and one per straggler, each with a line feed; control bytes in names
   /// are escaped.
-  [[nodiscard]] std::string to_string() const;
+  [[nodiscard, gnu::visibility("default")]] std::string to_string() const;
 };
 
 namespace detail {
 
-StopReport stop_all(std::span<StoppableThread* const> threads, Deadline deadline);
+[[gnu::visibility("default")]] StopReport stop_all(std::span<StoppableThread* const> threads,
+                                                   Deadline deadline);
 
 inline StoppableThread* thread_address(StoppableThread& thread) noexcept { return &thread; }
 template <class Pointer>
@@ -65,7 +65,11 @@ requires(!std::derived_from<Pointer, StoppableThread>)
 /// stay with it: join() throws them, or its destructor prints them. Throws std::bad_alloc before
 /// anything is stopped, or when all were waited for and there is no memory to tell of a straggler.
 /// If the caller is among `threads` it is asked to stop and reported as a straggler.
-template <std::ranges::input_range Threads, class When>
+template <class Threads, class When>
+requires requires(Threads& threads) {
+  std::begin(threads);
+  std::end(threads);
+}
 StopReport stop_all(Threads&& threads, const When& when) {
   const detail::Deadline deadline = detail::to_deadline(when);
   std::vector<StoppableThread*> pointers;

@@ -53,7 +53,7 @@ struct ThreadOptions {
   std::function<void(std::exception_ptr)> on_error = {};
 };
 
-class StoppableThread {
+class [[gnu::visibility("default")]] StoppableThread {
  public:
   /// For derived classes, which override run().
   explicit StoppableThread(ThreadOptions options = {});
@@ -136,7 +136,7 @@ class StoppableThread {
 
  private:
   friend class StopAll;
-  struct Impl;
+  struct [[gnu::visibility("hidden")]] Impl;
 
   bool join_until(detail::Deadline deadline);
   WaitStatus wait_ended(detail::Deadline deadline, const std::stop_token& stop);

@@ -30,7 +30,7 @@
 
 namespace rouse {
 
-class Event {
+class [[gnu::visibility("default")]] Event {
  public:
   explicit constexpr Event(bool set = false) noexcept : word_(set ? set_word_ : unset_word_) {}
 
@@ -55,8 +55,8 @@ class Event {
     // Acquire: a consumer that clears, then looks for work, sees what every set() it took back
     // published. With waiters there is nothing to take back.
     std::uint32_t seen = set_word_;
-    word_.compare_exchange_strong(seen, unset_word_, std::memory_order_acq_rel,
-                                  std::memory_order_acquire);
+    word_.compare_exchange_strong(seen, unset_word_, std::memory_order_acquire,
+                                  std::memory_order_relaxed);
   }
 
   /// Whether it is set. Never blocks.

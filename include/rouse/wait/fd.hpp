@@ -31,8 +31,10 @@
 
 namespace rouse {
 namespace detail {
-WaitStatus wait_fd(int fd, short events, Deadline deadline, const std::stop_token& stop);
-WaitStatus wait_fds(std::span<::pollfd> fds, Deadline deadline, const std::stop_token& stop);
+[[gnu::visibility("default")]] WaitStatus wait_fd(int fd, short events, Deadline deadline,
+                                                  const std::stop_token& stop);
+[[gnu::visibility("default")]] WaitStatus wait_fds(std::span<::pollfd> fds, Deadline deadline,
+                                                   const std::stop_token& stop);
 }  // namespace detail
 
 /// Blocks until `fd` can be read without blocking, or a stop is requested.

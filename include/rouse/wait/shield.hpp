@@ -19,7 +19,7 @@
 
 namespace rouse {
 
-class Shield {
+class [[gnu::visibility("default")]] Shield {
  public:
   /// Throws std::bad_alloc if this thread has never waited and there is no memory for it.
   Shield();

@@ -18,7 +18,7 @@
 
 namespace rouse {
 namespace detail {
-WaitStatus sleep(Deadline deadline, const std::stop_token& stop);
+[[gnu::visibility("default")]] WaitStatus sleep(Deadline deadline, const std::stop_token& stop);
 }
 
 /// Blocks for `d`. Negative is zero, duration::max() sleeps until stopped.

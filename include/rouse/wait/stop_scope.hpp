@@ -49,12 +49,12 @@ struct StopReason {
   constexpr StopReason(const char* why) noexcept : text(why) {}
 };
 
-class StopScope {
+class [[gnu::visibility("default")]] StopScope {
  public:
   /// A root: stopped only by its own request_stop().
   StopScope();
   /// A child: also stopped when `parent` is, for the same reason, and by its deadline.
-  explicit StopScope(StopScope& parent);
+  explicit StopScope(StopScope & parent);
   /// Also stopped when `parent` is. An empty token makes a root.
   explicit StopScope(std::stop_token parent);
 

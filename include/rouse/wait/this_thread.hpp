@@ -33,9 +33,9 @@ struct NotifyThread {
 /// What a thread's waits obey besides what they are given; one frame per Bind.
 class AmbientStop {
  public:
-  explicit AmbientStop(std::stop_token token);
-  explicit AmbientStop(StopScope& scope);
-  ~AmbientStop();
+  [[gnu::visibility("default")]] explicit AmbientStop(std::stop_token token);
+  [[gnu::visibility("default")]] explicit AmbientStop(StopScope& scope);
+  [[gnu::visibility("default")]] ~AmbientStop();
 
   AmbientStop(const AmbientStop&) = delete;
   AmbientStop& operator=(const AmbientStop&) = delete;
@@ -72,7 +72,7 @@ namespace this_thread {
 
 /// The ambient stop: every stop that a wait of this thread obeys. Empty outside of rouse's threads,
 /// jobs and Binds, and under a Shield.
-[[nodiscard]] std::stop_token stop_token() noexcept;
+[[nodiscard, gnu::visibility("default")]] std::stop_token stop_token() noexcept;
 
 /// While it lives, this thread's waits obey `token` or `scope` too: what was bound before stays in
 /// force. Destroy Binds in reverse order, on the same thread (as a local variable does).

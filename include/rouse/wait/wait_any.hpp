@@ -35,7 +35,8 @@ struct AnyReady {
 };
 
 namespace detail {
-AnyReady wait_any(std::span<Event* const> events, Deadline deadline, const std::stop_token& stop);
+[[gnu::visibility("default")]] AnyReady wait_any(std::span<Event* const> events, Deadline deadline,
+                                                 const std::stop_token& stop);
 }
 
 /// Blocks until one of `events` is set (`ready`), or a stop is requested. An empty span waits for

@@ -27,7 +27,7 @@ enum class [[nodiscard]] WaitStatus{
 /// A value was asked for (a result, a buffer, a lock guard) and the wait for it was stopped.
 ///
 /// Where it leaves a thread's `run` after a stop was requested it counts as an orderly end.
-class Stopped : public std::runtime_error {
+class [[gnu::visibility("default")]] Stopped : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
   Stopped() : std::runtime_error("rouse: stopped") {}

@@ -1,0 +1,34 @@
+# `cpack` makes Debian packages: librouse-dev, and with BUILD_SHARED_LIBS also the library's own, whose
+# name changes with the binary interface, as Debian has it.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME rouse)
+set(CPACK_PACKAGE_CONTACT "The rouse authors <rouse@example.invalid>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
+  OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_COMPONENTS_ALL rouse_development)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_NAME librouse-dev)
+set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_COMPONENT_ROUSE_DEVELOPMENT_DESCRIPTION
+  "The headers, the library, and its files for CMake's find_package and for pkg-config.")
+if(rouse_core_type STREQUAL "STATIC_LIBRARY")
+  set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_DEPENDS "libboost-thread-dev (>= 1.74)")
+else()
+  set(runtime "librouse-core${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}")
+  list(APPEND CPACK_COMPONENTS_ALL rouse_runtime)
+  set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_NAME "${runtime}")
+  set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_SECTION libs)
+  # These need the programs of dpkg-dev and file.
+  set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+  set(CPACK_COMPONENT_ROUSE_RUNTIME_DESCRIPTION "The shared library.")
+  set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_DEPENDS "${runtime} (= ${PROJECT_VERSION})")
+endif()
+include(CPack)
