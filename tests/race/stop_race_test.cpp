@@ -128,32 +128,6 @@ TEST(StopRace, EndsWaitsThatOnlyAStopCanEnd) {
   ::close(pipe[1]);
 }
 
-// Many threads wait with one foreign token that is stopped while they come and go.
-TEST(StopRace, SurvivesAStormOfStopsOnASharedToken) {
-  const int count = rounds(200);
-  for (int i = 0; i < count; ++i) {
-    std::stop_source shared;
-    Event event;
-    std::atomic<int> ended{0};
-    std::latch start(9);
-    std::vector<std::jthread> threads;
-    for (int t = 0; t < 8; ++t) {
-      threads.emplace_back([&] {
-        start.arrive_and_wait();
-        while (event.wait_for(2us, shared.get_token()) != WaitStatus::stopped) {
-        }
-        ++ended;
-      });
-    }
-    start.arrive_and_wait();
-    event.set();
-    event.clear();
-    shared.request_stop();
-    threads.clear();
-    EXPECT_EQ(ended, 8);
-  }
-}
-
 TEST(StopRace, StopAllEndsThreadsThatAreJustStarting) {
   const int count = rounds(100);
   for (int i = 0; i < count; ++i) {
@@ -164,68 +138,6 @@ TEST(StopRace, StopAllEndsThreadsThatAreJustStarting) {
     }
     const rouse::StopReport report = rouse::stop_all(threads, 1min);
     ASSERT_TRUE(report) << report.to_string();
-  }
-}
-
-// Each thread takes over the control block of the one before it, and with it hints that come late.
-TEST(StopRace, ThreadsThatComeAndGoReuseTheirControlBlocksSafely) {
-  const int count = rounds(1'000);
-  Event event;
-  std::atomic<bool> finished{false};
-  std::jthread disturber([&] {
-    while (!finished) {
-      event.set();
-      event.clear();
-      std::this_thread::yield();
-    }
-  });
-  int wrong = 0;
-  for (int i = 0; i < count; ++i) {
-    std::jthread([&] {
-      // Nobody requests a stop, and a sleep ends by nothing but its time.
-      if (event.wait_for(5us) == WaitStatus::stopped) ++wrong;
-      const auto end = std::chrono::steady_clock::now() + 2us;
-      if (rouse::sleep_until(end) != WaitStatus::timeout) ++wrong;
-      if (std::chrono::steady_clock::now() < end) ++wrong;
-    }).join();
-  }
-  finished = true;
-  EXPECT_EQ(wrong, 0);
-}
-
-TEST(StopRace, AWaitThatEndsByADeadlineFindsItsOwnScopeStopped) {
-  const int count = rounds(500);
-  for (int i = 0; i < count; ++i) {
-    StopScope parent = StopScope::with_deadline(std::chrono::microseconds(100));
-    std::vector<std::jthread> threads;
-    std::atomic<int> wrong{0};
-    for (int t = 0; t < 3; ++t) {
-      threads.emplace_back([&] {
-        StopScope child(parent);
-        const rouse::this_thread::Bind bind(child);
-        (void)rouse::sleep_for(1h);
-        if (child.reason().kind != rouse::StopReason::deadline) ++wrong;
-      });
-    }
-    threads.clear();
-    ASSERT_EQ(wrong, 0);
-  }
-}
-
-TEST(StopRace, AScopeThatIsStoppedFromAboveWhileItsDeadlinePassesHasOneReason) {
-  const int count = rounds(2'000);
-  for (int i = 0; i < count; ++i) {
-    StopScope root;
-    StopScope scope = StopScope::with_deadline(std::chrono::microseconds(i % 40), root);
-    std::jthread stopper([&] { root.request_stop("from above"); });
-    {
-      const rouse::this_thread::Bind bind(scope);
-      ASSERT_EQ(rouse::sleep_for(1h), WaitStatus::stopped);
-    }
-    const auto first = scope.reason();
-    stopper.join();
-    EXPECT_EQ(first.kind, scope.reason().kind);
-    EXPECT_NE(first.kind, rouse::StopReason::none);
   }
 }
 

@@ -4,10 +4,7 @@
 #include "rouse/wait/sleep.hpp"
 #include "rouse/wait/this_thread.hpp"
 
-#include "support/scale.hpp"
-
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -99,10 +96,12 @@ TEST(SignalStop, IgnoresTheSecondSignalIfToldSo) {
   EXPECT_EQ(signals.reason().code, SIGUSR1);
 }
 
-// The process that the second signal ends is a child.
-int status_after_second_signal(SecondSignal choice) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
+// The process that the second signal ends is a child, started anew so that it may have threads.
+class SignalStopDeathTest : public testing::Test {
+ protected:
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+
+  [[noreturn]] static void hang_until_second_signal(SecondSignal choice) {
     ::alarm(20);
     SignalStop signals({SIGINT, SIGTERM}, {.second = choice});
     rouse::Event stopped;
@@ -113,29 +112,14 @@ int status_after_second_signal(SecondSignal choice) {
     (void)rouse::sleep_for(1h);  // a shutdown that hangs
     std::_Exit(2);
   }
-  int status = 0;
-  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-  return status;
+};
+
+TEST_F(SignalStopDeathTest, SecondSignalEndsTheProcessAtOnce) {
+  EXPECT_EXIT(hang_until_second_signal(SecondSignal::exit), testing::ExitedWithCode(130), "");
 }
 
-TEST(SignalStop, SecondSignalEndsTheProcessAtOnce) {
-  if (rouse::test::under_tsan) {
-    SUCCEED() << "ThreadSanitizer does not start threads in a forked child";
-    return;
-  }
-  const int status = status_after_second_signal(SecondSignal::exit);
-  ASSERT_TRUE(WIFEXITED(status)) << status;
-  EXPECT_EQ(WEXITSTATUS(status), 130);
-}
-
-TEST(SignalStop, SecondSignalKillsIfToldSo) {
-  if (rouse::test::under_tsan) {
-    SUCCEED() << "ThreadSanitizer does not start threads in a forked child";
-    return;
-  }
-  const int status = status_after_second_signal(SecondSignal::kill);
-  ASSERT_TRUE(WIFSIGNALED(status)) << status;
-  EXPECT_EQ(WTERMSIG(status), SIGINT);
+TEST_F(SignalStopDeathTest, SecondSignalKillsIfToldSo) {
+  EXPECT_EXIT(hang_until_second_signal(SecondSignal::kill), testing::KilledBySignal(SIGINT), "");
 }
 
 }  // namespace

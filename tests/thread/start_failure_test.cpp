@@ -1,5 +1,4 @@
 // A thread that cannot be started: an exception that says so, nothing leaked, nothing half-started.
-// The system's refusals are made here: pthread_create and operator new fail when the test says so.
 
 #include "rouse/thread/signal_stop.hpp"
 #include "rouse/thread/stop_all.hpp"
@@ -7,82 +6,36 @@
 #include "rouse/wait/sleep.hpp"
 #include "rouse/wait/this_thread.hpp"
 
-#include <dlfcn.h>
-#include <pthread.h>
+#include "support/faults/faults.hpp"
 
-#include <atomic>
+#include <pthread.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
+#include <csignal>
+#include <cstddef>
 #include <deque>
-#include <new>
-#include <optional>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <stop_token>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace {
 
-constexpr long never = -1;
-
-// Counts down; the call that finds 0 fails.
-std::atomic<long> creations_left{never};
-std::atomic<long> allocations_left{never};
-std::atomic<long> live_allocations{0};
-
-bool fails(std::atomic<long>& left) { return left.load() != never && left.fetch_sub(1) == 0; }
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  if (fails(allocations_left)) {
-    allocations_left = never;
-    throw std::bad_alloc();
-  }
-  void* memory = nullptr;
-  if (::posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0) {
-    throw std::bad_alloc();
-  }
-  live_allocations.fetch_add(1);
-  return memory;
-}
-
-void release(void* memory) noexcept {
-  if (memory != nullptr) live_allocations.fetch_sub(1);
-  std::free(memory);
-}
-
-}  // namespace
-
-// Not inlined: gcc 12 would take the pairs of new and free that it then sees for a mistake.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  return allocate(size, alignof(std::max_align_t));
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  release(memory);
-}
-
-extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
-                              void* (*start)(void*), void* argument) {
-  using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  static const auto next = reinterpret_cast<Create>(::dlsym(RTLD_NEXT, "pthread_create"));
-  if (fails(creations_left)) {
-    creations_left = never;
-    return EAGAIN;
-  }
-  return next(thread, attributes, start, argument);
-}
-
-namespace {
-
 using namespace std::chrono_literals;
+using rouse::SignalStop;
 using rouse::StoppableThread;
 using rouse::WaitStatus;
+using rouse::test::Call;
+using rouse::test::fail_each;
+using rouse::test::Fault;
+using rouse::test::live_allocations;
 
 class StartFailure : public testing::Test {
  protected:
@@ -92,18 +45,20 @@ class StartFailure : public testing::Test {
     thread.start();
     thread.join();
   }
-  void TearDown() override {
-    creations_left = never;
-    allocations_left = never;
-  }
 };
+
+bool is_blocked(int signal) {
+  sigset_t mask{};
+  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  return ::sigismember(&mask, signal) == 1;
+}
 
 TEST_F(StartFailure, OfTheSystemIsAnExceptionThatNamesTheThread) {
   bool ran = false;
   StoppableThread thread([&] { ran = true; }, {.name = "unlucky"});
-  const long live_before = live_allocations;
-  creations_left = 0;
+  const long live_before = live_allocations();
   try {
+    const Fault fault(Call::pthread_create, EAGAIN);
     thread.start();
     FAIL() << "started";
   } catch (const std::system_error& e) {
@@ -111,9 +66,11 @@ TEST_F(StartFailure, OfTheSystemIsAnExceptionThatNamesTheThread) {
     EXPECT_NE(std::string(e.what()).find("cannot start thread 'unlucky'"), std::string::npos)
         << e.what();
   }
-  EXPECT_EQ(live_allocations, live_before);
+  EXPECT_EQ(live_allocations(), live_before);
   EXPECT_FALSE(thread.running());
   EXPECT_EQ(thread.native_id(), 0);
+  EXPECT_EQ(thread.activity().blocked_in, "not started");
+  EXPECT_EQ(thread.wait_for(0s), WaitStatus::timeout);
   EXPECT_THROW(thread.join(), std::system_error);
   EXPECT_THROW((void)thread.try_join_for(0s), std::system_error);
 
@@ -122,87 +79,96 @@ TEST_F(StartFailure, OfTheSystemIsAnExceptionThatNamesTheThread) {
   EXPECT_TRUE(ran);
 }
 
-TEST_F(StartFailure, OfRunningLeavesNothing) {
-  const long live_before = live_allocations;
-  for (int i = 0; i < 10; ++i) {
-    creations_left = 0;
-    EXPECT_THROW(rouse::Running<StoppableThread>([] {}), std::system_error);
+TEST_F(StartFailure, LeavesTheStopThatWasRequestedBefore) {
+  bool stopped = false;
+  StoppableThread thread([&](std::stop_token stop) { stopped = stop.stop_requested(); });
+  EXPECT_TRUE(thread.request_stop("early"));
+  {
+    const Fault fault(Call::pthread_create, EAGAIN);
+    EXPECT_THROW(thread.start(), std::system_error);
   }
-  EXPECT_EQ(live_allocations, live_before);
+  thread.start();
+  thread.join();
+  EXPECT_TRUE(stopped);
 }
 
-TEST_F(StartFailure, InTheMiddleOfManyLeavesTheOthersToBeStopped) {
-  std::deque<StoppableThread> threads;
-  std::size_t started = 0;
-  creations_left = 5;
-  try {
-    for (int i = 0; i < 10; ++i) {
-      threads.emplace_back([] { (void)rouse::sleep_for(1h); });
-      threads.back().start();
-      ++started;
-    }
-    FAIL() << "all started";
-  } catch (const std::system_error&) {
-    EXPECT_EQ(started, 5U);
+TEST_F(StartFailure, OfRunningLeavesNothing) {
+  const long live_before = live_allocations();
+  for (int i = 0; i < 10; ++i) {
+    const Fault fault(Call::pthread_create, EAGAIN);
+    EXPECT_THROW(rouse::Running<StoppableThread>([] {}), std::system_error);
   }
-  const rouse::StopReport report = rouse::stop_all(threads, 1min);
-  EXPECT_TRUE(report) << report.to_string();
-  EXPECT_EQ(report.stopped, 6U);  // the one that did not start counts as stopped
+  EXPECT_EQ(live_allocations(), live_before);
+}
+
+// Each of many threads is once the one that the system has no room for.
+TEST_F(StartFailure, OfAnyThreadOfManyLeavesTheOthersToBeStopped) {
+  static constexpr std::size_t count = 6;
+  const auto start_and_stop_all = [] {
+    std::size_t refused = 0;
+    std::deque<StoppableThread> threads;
+    for (std::size_t i = 0; i < count; ++i) {
+      threads.emplace_back([] { (void)rouse::sleep_for(1h); });
+      try {
+        threads.back().start();
+      } catch (const std::system_error& e) {
+        EXPECT_EQ(e.code(), std::errc::resource_unavailable_try_again);
+        ++refused;
+      }
+    }
+    const rouse::StopReport report = rouse::stop_all(threads, 1min);
+    EXPECT_TRUE(report) << report.to_string();
+    EXPECT_EQ(report.stopped, count);  // the one that did not start counts as stopped
+    return refused;
+  };
+  EXPECT_EQ(start_and_stop_all(), 0U);  // makes the control blocks that the pool keeps
+  const long creations = fail_each(Call::pthread_create, EAGAIN, [&](const Fault& fault) {
+    const long live_before = live_allocations();
+    const std::size_t refused = start_and_stop_all();
+    EXPECT_EQ(refused, fault.reached() ? 1U : 0U);
+    EXPECT_EQ(live_allocations(), live_before);
+  });
+  EXPECT_EQ(creations, static_cast<long>(count));
 }
 
 TEST_F(StartFailure, OfTheReaderLeavesTheSignalMask) {
-  creations_left = 0;
-  EXPECT_THROW(rouse::SignalStop({SIGUSR1}), std::system_error);
-  sigset_t mask{};
-  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-  EXPECT_EQ(::sigismember(&mask, SIGUSR1), 0);
+  constexpr int signals[] = {SIGUSR1, SIGUSR2, SIGWINCH};
+  const long creations = fail_each(Call::pthread_create, EAGAIN, [&](const Fault& fault) {
+    std::vector<std::unique_ptr<SignalStop>> stops;
+    int refused = 0;
+    for (const int signal : signals) {
+      try {
+        stops.push_back(std::make_unique<SignalStop>(std::initializer_list<int>{signal}));
+      } catch (const std::system_error& e) {
+        EXPECT_EQ(e.code(), std::errc::resource_unavailable_try_again);
+        EXPECT_FALSE(is_blocked(signal));
+        ++refused;
+      }
+    }
+    EXPECT_EQ(refused, fault.reached() ? 1 : 0);
+    while (!stops.empty()) stops.pop_back();
+    for (const int signal : signals) EXPECT_FALSE(is_blocked(signal));
+  });
+  EXPECT_EQ(creations, static_cast<long>(std::size(signals)));
 }
 
-// Every allocation on the way fails once.
-template <class Action>
-void survives_each_failing_allocation(Action action) {
-  action();  // what is pooled for good
-  const long live_before = live_allocations;
-  long failures = 0;
-  for (long n = 0;; ++n) {
-    allocations_left = n;
-    bool failed = false;
-    try {
-      action();
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-    const bool reached = allocations_left == never;
-    allocations_left = never;
-    ASSERT_EQ(live_allocations, live_before) << "leaked when allocation " << n << " failed";
-    if (!reached) break;
-    EXPECT_TRUE(failed) << "allocation " << n;
-    ++failures;
+TEST_F(StartFailure, DoesNotConcernWhatStopsAndJoins) {
+  SignalStop signals({SIGUSR1});  // before the threads, which must not take the signal
+  std::deque<StoppableThread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([] { (void)rouse::sleep_for(1h); });
+    threads.back().start();
   }
-  EXPECT_GT(failures, 0);
-}
-
-TEST_F(StartFailure, OfAnyAllocationLeaksNothing) {
-  survives_each_failing_allocation([] {
-    WaitStatus status = WaitStatus::ready;
-    {
-      StoppableThread thread([&] { status = rouse::sleep_for(1h); },
-                             {.name = "a name that does not fit into a short string"});
-      thread.start();
-    }
-    EXPECT_EQ(status, WaitStatus::stopped);
-  });
-}
-
-TEST_F(StartFailure, OfAnyAllocationOfAScopeLeaksNothing) {
-  survives_each_failing_allocation([] {
-    rouse::StopScope outer;
-    rouse::StopScope inner = rouse::StopScope::with_deadline(1h);
-    const rouse::this_thread::Bind bind_outer(outer);
-    const rouse::this_thread::Bind bind_inner(inner);
-    outer.request_stop();
+  const Fault fault(Call::pthread_create, EAGAIN, 0, 1'000);
+  ::kill(::getpid(), SIGUSR1);
+  {
+    const rouse::this_thread::Bind bind(signals);
     EXPECT_EQ(rouse::sleep_for(1h), WaitStatus::stopped);
-  });
+  }
+  EXPECT_EQ(signals.reason().code, SIGUSR1);
+  const rouse::StopReport report = rouse::stop_all(threads, 1min);
+  EXPECT_TRUE(report) << report.to_string();
+  EXPECT_EQ(fault.failed(), 0);
 }
 
 }  // namespace

@@ -7,12 +7,14 @@
 #include "rouse/wait/this_thread.hpp"
 #include "rouse/wait/wait_any.hpp"
 
+#include "support/faults/empty_pool.hpp"
+#include "support/faults/faults.hpp"
+
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
+#include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <new>
 #include <stop_token>
 #include <thread>
@@ -21,41 +23,10 @@
 
 namespace {
 
-std::atomic<long> allocations{0};
-std::atomic<bool> out_of_memory{false};
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (out_of_memory.load(std::memory_order_relaxed)) throw std::bad_alloc();
-  void* memory = nullptr;
-  if (::posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0) {
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-
-}  // namespace
-
-// Not inlined: gcc 12 would take the pairs of new and free that it then sees for a mistake.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  return allocate(size, alignof(std::max_align_t));
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-
-namespace {
-
 using namespace std::chrono_literals;
 using rouse::WaitStatus;
+using rouse::test::Call;
+using rouse::test::Fault;
 
 TEST(Allocation, IsNotDoneByAnyWait) {
   int pipe[2] = {-1, -1};
@@ -69,7 +40,7 @@ TEST(Allocation, IsNotDoneByAnyWait) {
   const std::stop_token token = foreign.get_token();
   std::array<WaitStatus, 6> statuses{};
 
-  const long before = allocations.load();
+  const long before = rouse::test::allocations_made();
   statuses[0] = a.wait_for(1us, token);
   statuses[1] = rouse::sleep_for(1us, token);
   statuses[2] = rouse::wait_readable_for(pipe[0], 1us, token);
@@ -79,7 +50,7 @@ TEST(Allocation, IsNotDoneByAnyWait) {
     const rouse::Shield shield;
     statuses[5] = rouse::sleep_for(1us);
   }
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(rouse::test::allocations_made(), before);
 
   for (const WaitStatus status : statuses) EXPECT_EQ(status, WaitStatus::timeout);
   ::close(pipe[0]);
@@ -90,14 +61,14 @@ TEST(Allocation, ThatFailsInAThreadsFirstWaitLeavesEverythingAsItWas) {
   rouse::Event event;
   bool thrown = false;
   WaitStatus next = WaitStatus::ready;
+  const rouse::test::EmptyPool empty;
   std::thread thread([&] {
-    out_of_memory = true;
     try {
+      const Fault out_of_memory(Call::allocation, ENOMEM);
       (void)event.wait_for(1ms);
     } catch (const std::bad_alloc&) {
       thrown = true;
     }
-    out_of_memory = false;
     next = event.wait_for(1ms);
   });
   thread.join();

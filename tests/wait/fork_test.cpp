@@ -6,18 +6,14 @@
 #include "rouse/wait/this_thread.hpp"
 
 #include "support/observed_thread.hpp"
-#include "support/scale.hpp"
 #include "wait/control_block.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <stop_token>
-#include <thread>
-#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -79,40 +75,6 @@ TEST(Fork, ForgetsTheWaitersThatDoNotExistInTheChild) {
             }),
             0);
   event.set();
-}
-
-TEST(Fork, TakesNoLockOfAVanishedThreadWithIt) {
-  if (rouse::test::under_tsan) {
-    // ThreadSanitizer itself does not survive forks of a busy multi-threaded process.
-    SUCCEED() << "run without ThreadSanitizer";
-    return;
-  }
-  std::atomic<bool> done{false};
-  rouse::Event busy;
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 2; ++i) {
-      threads.emplace_back([&] {
-        while (!done.load(std::memory_order_relaxed)) {
-          (void)busy.wait_for(1us);
-          busy.set();
-          busy.clear();
-        }
-      });
-    }
-    for (int round = 0; round < rouse::test::rounds(200) && !HasFailure(); ++round) {
-      EXPECT_EQ(in_child([&] {
-                  rouse::Event mine;
-                  if (mine.wait_for(1us) != WaitStatus::timeout) return 1;
-                  (void)busy.wait_for(1us);
-                  busy.set();
-                  return busy.wait() == WaitStatus::ready ? 0 : 2;
-                }),
-                0)
-          << round;
-    }
-    done = true;
-  }
 }
 
 }  // namespace

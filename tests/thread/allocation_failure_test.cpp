@@ -1,0 +1,617 @@
+// No memory, at each allocation of each public function: std::bad_alloc, nothing leaked, and what
+// was there before is as it was. What must not throw does without.
+
+#include "rouse/detail/thread_name.hpp"
+#include "rouse/detail/unique_function.hpp"
+#include "rouse/rouse.hpp"
+
+#include "support/faults/empty_pool.hpp"
+#include "support/faults/faults.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <cstddef>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <regex>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using rouse::Event;
+using rouse::SignalStop;
+using rouse::StoppableThread;
+using rouse::StopScope;
+using rouse::WaitStatus;
+using rouse::test::allocations_made;
+using rouse::test::Call;
+using rouse::test::EmptyPool;
+using rouse::test::Fault;
+using rouse::test::live_allocations;
+using rouse::this_thread::Bind;
+using std::chrono::steady_clock;
+
+enum class Promise {
+  allocates_nothing,
+  throws,    // std::bad_alloc, for each allocation that fails
+  survives,  // does its work without the memory
+};
+
+struct Row {
+  const char* header;
+  const char* function;
+  Promise promise;
+  // Makes all that the call needs, and returns the call.
+  std::function<std::function<void()>()> prepare;
+};
+
+std::stop_token stopped_token() {
+  std::stop_source source;
+  source.request_stop();
+  return source.get_token();
+}
+
+std::shared_ptr<StoppableThread> started_thread(std::function<void()> body) {
+  auto thread = std::make_shared<StoppableThread>(std::move(body));
+  thread->start();
+  return thread;
+}
+
+std::shared_ptr<StoppableThread> sleeping_thread() {
+  return started_thread([] { (void)rouse::sleep_for(1h); });
+}
+
+std::shared_ptr<StoppableThread> waiting_thread() {
+  auto thread = started_thread([] {
+    Event event;
+    EXPECT_EQ(event.wait(), WaitStatus::stopped);
+  });
+  while (!thread->activity().blocked_in.starts_with("Event::wait")) std::this_thread::yield();
+  return thread;
+}
+
+// A descriptor that is readable, and one that is not; both are writable.
+struct Descriptors {
+  int ready = ::eventfd(1, EFD_CLOEXEC);
+  int quiet = ::eventfd(0, EFD_CLOEXEC);
+  ~Descriptors() {
+    ::close(ready);
+    ::close(quiet);
+  }
+};
+
+// For functions that wait: nothing to wait for, and a stop that ends it at once.
+template <class Wait>
+auto stopped_wait(Wait wait) {
+  return [wait] {
+    struct State {
+      Event event;
+      std::array<Event, 20> many;
+      std::vector<Event*> pointers;
+      Descriptors descriptors;
+      std::vector<::pollfd> fds;
+      std::stop_token stop = stopped_token();
+    };
+    auto state = std::make_shared<State>();
+    for (Event& event : state->many) state->pointers.push_back(&event);
+    state->fds.assign(100, {state->descriptors.quiet, POLLIN, 0});
+    return [state, wait] {
+      EXPECT_EQ(wait(*state), WaitStatus::stopped);
+      EXPECT_FALSE(state->event.is_set());
+    };
+  };
+}
+
+template <class Body>
+auto on_thread(std::shared_ptr<StoppableThread> (*make)(), Body body) {
+  return [make, body] {
+    auto thread = make();
+    return [thread, body] { body(*thread); };
+  };
+}
+
+// Whoever catches std::bad_alloc looks whether everything is as it was.
+template <class Body, class Check>
+void strongly(Body body, Check unchanged) {
+  try {
+    body();
+  } catch (const std::bad_alloc&) {
+    unchanged();
+    throw;
+  }
+}
+
+const std::string long_name = "a name that does not fit into a short string";
+
+std::vector<Row> rows() {
+  using enum Promise;
+  std::vector<Row> table;
+  const char* header = nullptr;
+  const auto row = [&](const char* function, Promise promise, auto prepare) {
+    table.push_back(
+        {header, function, promise, [prepare]() -> std::function<void()> { return prepare(); }});
+  };
+
+  header = "rouse/wait/event.hpp";
+  row("Event", allocates_nothing, [] { return [] { EXPECT_TRUE(Event(true).is_set()); }; });
+  row("set", allocates_nothing, [] {
+    auto event = std::make_shared<Event>();
+    return [event] { event->set(); };
+  });
+  row("set", allocates_nothing, [] {  // with a waiter
+    struct State {
+      Event event;
+      StoppableThread waiter{[this] { EXPECT_EQ(event.wait(), WaitStatus::ready); }};
+    };
+    auto state = std::make_shared<State>();
+    state->waiter.start();
+    while (!state->waiter.activity().blocked_in.starts_with("Event")) std::this_thread::yield();
+    return [state] { state->event.set(); };
+  });
+  row("clear", allocates_nothing, [] {
+    auto event = std::make_shared<Event>(true);
+    return [event] { event->clear(); };
+  });
+  row("is_set", allocates_nothing, [] {
+    auto event = std::make_shared<Event>(true);
+    return [event] { EXPECT_TRUE(event->is_set()); };
+  });
+  row("wait", allocates_nothing, [] {  // set already
+    auto event = std::make_shared<Event>(true);
+    return [event] { EXPECT_EQ(event->wait(), WaitStatus::ready); };
+  });
+  row("wait", throws, stopped_wait([](auto& s) { return s.event.wait(s.stop); }));
+  row("wait_for", throws, stopped_wait([](auto& s) { return s.event.wait_for(1h, s.stop); }));
+  row("wait_until", throws,
+      stopped_wait([](auto& s) { return s.event.wait_until(steady_clock::now() + 1h, s.stop); }));
+
+  header = "rouse/wait/fd.hpp";
+  row("wait_readable", throws,
+      stopped_wait([](auto& s) { return rouse::wait_readable(s.descriptors.quiet, s.stop); }));
+  row("wait_readable_for", throws, stopped_wait([](auto& s) {
+        return rouse::wait_readable_for(s.descriptors.quiet, 1h, s.stop);
+      }));
+  row("wait_readable_until", throws, stopped_wait([](auto& s) {
+        return rouse::wait_readable_until(s.descriptors.quiet, steady_clock::now() + 1h, s.stop);
+      }));
+  const auto writable = [](auto wait) {
+    return [wait] {
+      auto descriptors = std::make_shared<Descriptors>();
+      return [wait, descriptors] { EXPECT_EQ(wait(descriptors->quiet), WaitStatus::ready); };
+    };
+  };
+  row("wait_writable", throws, writable([](int fd) { return rouse::wait_writable(fd); }));
+  row("wait_writable_for", throws,
+      writable([](int fd) { return rouse::wait_writable_for(fd, 1h); }));
+  row("wait_writable_until", throws,
+      writable([](int fd) { return rouse::wait_writable_until(fd, steady_clock::now() + 1h); }));
+  row("wait_fds", throws, stopped_wait([](auto& s) { return rouse::wait_fds(s.fds, s.stop); }));
+  row("wait_fds_for", throws,
+      stopped_wait([](auto& s) { return rouse::wait_fds_for(s.fds, 1h, s.stop); }));
+  row("wait_fds_until", throws, stopped_wait([](auto& s) {
+        return rouse::wait_fds_until(s.fds, steady_clock::now() + 1h, s.stop);
+      }));
+
+  header = "rouse/wait/shield.hpp";
+  row("Shield", throws, [] {
+    return [] {
+      const rouse::Shield shield;
+      EXPECT_FALSE(rouse::this_thread::stop_token().stop_possible());
+    };
+  });
+  row("~Shield", throws, [] {
+    return [] {
+      std::optional<rouse::Shield> shield(std::in_place);
+      const long before = allocations_made();
+      shield.reset();
+      EXPECT_EQ(allocations_made(), before);
+    };
+  });
+
+  header = "rouse/wait/sleep.hpp";
+  row("sleep_for", throws, stopped_wait([](auto& s) { return rouse::sleep_for(1h, s.stop); }));
+  row("sleep_until", throws, stopped_wait([](auto& s) {
+        return rouse::sleep_until(std::chrono::system_clock::now() + 1h, s.stop);
+      }));
+
+  header = "rouse/wait/stop_scope.hpp";
+  row("StopReason", allocates_nothing, [] {
+    return [] { EXPECT_EQ(rouse::StopReason("why").kind, rouse::StopReason::requested); };
+  });
+  row("StopScope", throws, [] { return [] { EXPECT_FALSE(StopScope().stop_requested()); }; });
+  row("StopScope", throws, [] {
+    auto parent = std::make_shared<StopScope>();
+    return [parent] {
+      strongly([&] { EXPECT_FALSE(StopScope(*parent).stop_requested()); },
+               [&] { EXPECT_FALSE(parent->stop_requested()); });
+    };
+  });
+  row("StopScope", throws, [] {
+    auto source = std::make_shared<std::stop_source>();
+    return [source] { EXPECT_FALSE(StopScope(source->get_token()).stop_requested()); };
+  });
+  row("with_deadline", throws,
+      [] { return [] { EXPECT_FALSE(StopScope::with_deadline(1h).stop_requested()); }; });
+  row("with_deadline", throws, [] {
+    auto parent = std::make_shared<StopScope>();
+    return [parent] { EXPECT_FALSE(StopScope::with_deadline(1h, *parent).stop_requested()); };
+  });
+  row("with_deadline", throws, [] {
+    auto source = std::make_shared<std::stop_source>();
+    return [source] {
+      EXPECT_FALSE(StopScope::with_deadline(1h, source->get_token()).stop_requested());
+    };
+  });
+  const auto on_scope = [](auto body) {
+    return [body] {
+      struct Tree {
+        StopScope root;
+        StopScope child{root};
+      };
+      auto tree = std::make_shared<Tree>();
+      return [tree, body] { body(tree->root, tree->child); };
+    };
+  };
+  row("request_stop", allocates_nothing, on_scope([](StopScope& root, StopScope& child) {
+        EXPECT_TRUE(root.request_stop("enough"));
+        EXPECT_TRUE(child.stop_requested());
+      }));
+  row("stop_requested", allocates_nothing,
+      on_scope([](StopScope&, StopScope& child) { EXPECT_FALSE(child.stop_requested()); }));
+  row("token", allocates_nothing,
+      on_scope([](StopScope&, StopScope& child) { EXPECT_TRUE(child.token().stop_possible()); }));
+  row("reason", allocates_nothing, on_scope([](StopScope&, StopScope& child) {
+        EXPECT_EQ(child.reason().kind, rouse::StopReason::none);
+      }));
+  row("deadline", allocates_nothing, on_scope([](StopScope&, StopScope& child) {
+        EXPECT_EQ(child.deadline(), steady_clock::time_point::max());
+      }));
+
+  header = "rouse/wait/this_thread.hpp";
+  row("stop_token", allocates_nothing,
+      [] { return [] { EXPECT_FALSE(rouse::this_thread::stop_token().stop_possible()); }; });
+  row("Bind", throws, [] {
+    auto source = std::make_shared<std::stop_source>();
+    return [source] {
+      strongly([&] { const Bind bind(source->get_token()); },
+               [] { EXPECT_FALSE(rouse::this_thread::stop_token().stop_possible()); });
+    };
+  });
+  row("Bind", throws, on_scope([](StopScope& root, StopScope& child) {
+        strongly([&] { const Bind bind(child); }, [&] { EXPECT_FALSE(root.stop_requested()); });
+      }));
+  row("Bind", throws, [] {  // two that have nothing to do with each other: a scope joins them
+    struct Two {
+      StopScope outer;
+      StopScope inner = StopScope::with_deadline(1h);
+    };
+    auto two = std::make_shared<Two>();
+    return [two] {
+      const Bind bind_outer(two->outer);
+      strongly(
+          [&] {
+            const Bind bind_inner(two->inner);
+            two->outer.request_stop();
+            EXPECT_EQ(rouse::sleep_for(1h), WaitStatus::stopped);
+          },
+          [&] { EXPECT_EQ(rouse::this_thread::stop_token(), two->outer.token()); });
+    };
+  });
+
+  header = "rouse/wait/wait_any.hpp";
+  row("wait_any", throws,
+      stopped_wait([](auto& s) { return rouse::wait_any(s.pointers, s.stop).status; }));
+  row("wait_any", throws,
+      stopped_wait([](auto& s) { return rouse::wait_any(s.event, s.many[0], s.stop).status; }));
+  row("wait_any_for", throws,
+      stopped_wait([](auto& s) { return rouse::wait_any_for(s.pointers, 1h, s.stop).status; }));
+  row("wait_any_until", throws, stopped_wait([](auto& s) {
+        return rouse::wait_any_until(s.pointers, steady_clock::now() + 1h, s.stop).status;
+      }));
+
+  header = "rouse/wait/wait_status.hpp";
+  row("Stopped", throws,
+      [] { return [] { EXPECT_STREQ(rouse::Stopped().what(), "rouse: stopped"); }; });
+  row("to_string", allocates_nothing,
+      [] { return [] { EXPECT_STREQ(to_string(WaitStatus::ready), "ready"); }; });
+
+  header = "rouse/thread/stoppable_thread.hpp";
+  row("StoppableThread", throws,
+      [] { return [] { EXPECT_FALSE(StoppableThread([] {}, {.name = long_name}).running()); }; });
+  row("~StoppableThread", survives, [] {
+    auto thread = std::make_shared<std::shared_ptr<StoppableThread>>(sleeping_thread());
+    return [thread] { thread->reset(); };
+  });
+  row("start", throws, [] {
+    struct State {
+      std::array<char, 64> large{};
+      bool ran = false;
+    };
+    auto state = std::make_shared<State>();
+    auto thread = std::make_shared<StoppableThread>(
+        [state, large = state->large] { state->ran = large[0] == 0; });
+    return [state, thread] {
+      strongly([&] { thread->start(); },
+               [&] {
+                 EXPECT_FALSE(thread->running());
+                 EXPECT_EQ(thread->native_id(), 0);
+                 EXPECT_FALSE(state->ran);
+               });
+      (void)thread->wait();
+      EXPECT_TRUE(state->ran);
+    };
+  });
+  row("request_stop", allocates_nothing, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        EXPECT_TRUE(thread.request_stop());
+      }));
+  row("join", throws, [] {
+    // The thread ends when the one that joins it has come as far as to allocate.
+    auto before = std::make_shared<std::atomic<long>>(-1);
+    auto thread = started_thread([before] {
+      while (*before == -1 || allocations_made() == *before) std::this_thread::yield();
+    });
+    return [thread, before] {
+      *before = allocations_made();
+      thread->join();
+    };
+  });
+  row("try_join_for", throws, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        strongly([&] { EXPECT_FALSE(thread.try_join_for(0s)); },
+                 [&] { EXPECT_TRUE(thread.running()); });
+      }));
+  row("wait", throws, [] {
+    auto thread = sleeping_thread();
+    return [thread, stop = stopped_token()] { EXPECT_EQ(thread->wait(stop), WaitStatus::stopped); };
+  });
+  row("wait_for", throws, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        EXPECT_EQ(thread.wait_for(0s), WaitStatus::timeout);
+      }));
+  row("wait_until", throws, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        EXPECT_EQ(thread.wait_until(steady_clock::now()), WaitStatus::timeout);
+      }));
+  row("running", allocates_nothing,
+      on_thread(&sleeping_thread, [](StoppableThread& thread) { EXPECT_TRUE(thread.running()); }));
+  row("native_id", throws, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        EXPECT_GT(thread.native_id(), 0);
+      }));
+  row("name", allocates_nothing, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        EXPECT_FALSE(thread.name().empty());
+      }));
+  row("stop_token", allocates_nothing, on_thread(&sleeping_thread, [](StoppableThread& thread) {
+        EXPECT_FALSE(thread.stop_token().stop_requested());
+      }));
+  row("activity", throws, on_thread(&waiting_thread, [](StoppableThread& thread) {
+        EXPECT_TRUE(thread.activity().blocked_in.starts_with("Event::wait (0x"));
+      }));
+  row("Running", throws, [] {
+    auto thread = std::make_shared<std::optional<rouse::Running<StoppableThread>>>();
+    return [thread] {
+      thread->emplace([] { (void)rouse::sleep_for(1h); }, rouse::ThreadOptions{.name = long_name});
+      EXPECT_TRUE((*thread)->running());
+    };
+  });
+  row("~Running", survives, [] {
+    auto thread = std::make_shared<std::unique_ptr<rouse::Running<StoppableThread>>>(
+        std::make_unique<rouse::Running<StoppableThread>>([] { (void)rouse::sleep_for(1h); }));
+    return [thread] { thread->reset(); };
+  });
+
+  header = "rouse/thread/stop_all.hpp";
+  row("stop_all", throws, [] {
+    auto threads = std::make_shared<std::deque<StoppableThread>>();
+    for (int i = 0; i < 3; ++i) {
+      threads->emplace_back([] { (void)rouse::sleep_for(1h); });
+      threads->back().start();
+    }
+    return [threads] {
+      strongly([&] { EXPECT_TRUE(rouse::stop_all(*threads, 1h)); },
+               [&] {
+                 for (const StoppableThread& thread : *threads) {
+                   EXPECT_FALSE(thread.stop_token().stop_requested());
+                 }
+               });
+    };
+  });
+  row("stop_all", throws, [] {  // of a thread that does not obey, whose straggler needs memory
+    struct State {
+      Event release;
+      StoppableThread thread{[this] {
+                               const rouse::Shield shield;
+                               EXPECT_EQ(release.wait(), WaitStatus::ready);
+                             },
+                             {.name = long_name}};
+      ~State() { release.set(); }
+    };
+    auto state = std::make_shared<State>();
+    state->thread.start();
+    return [state] { EXPECT_FALSE(rouse::stop_all(std::array{&state->thread}, 0s)); };
+  });
+  const auto report = [] {
+    rouse::StopReport result;
+    result.stopped = 1;
+    result.stragglers.push_back({long_name, 7, {"a call that takes its time", 1s}});
+    return std::make_shared<rouse::StopReport>(std::move(result));
+  };
+  row("to_string", throws, [report] {
+    return [told = report()] { EXPECT_NE(told->to_string().find(long_name), std::string::npos); };
+  });
+  row("operator bool", allocates_nothing,
+      [report] { return [told = report()] { EXPECT_FALSE(*told); }; });
+
+  header = "rouse/thread/signal_stop.hpp";
+  row("SignalStop", throws, [] {
+    return [] {
+      strongly([] { EXPECT_FALSE(SignalStop({SIGUSR1}).stop_requested()); },
+               [] {
+                 sigset_t mask{};
+                 ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+                 EXPECT_EQ(::sigismember(&mask, SIGUSR1), 0);
+               });
+    };
+  });
+  row("~SignalStop", survives, [] {
+    auto signals = std::make_shared<std::unique_ptr<SignalStop>>(
+        std::make_unique<SignalStop>(std::initializer_list<int>{SIGUSR1}));
+    // It is destroyed on another thread, which does not change the mask of this one.
+    sigset_t mask{};
+    ::sigemptyset(&mask);
+    ::sigaddset(&mask, SIGUSR1);
+    ::pthread_sigmask(SIG_UNBLOCK, &mask, nullptr);
+    return [signals] { signals->reset(); };
+  });
+
+  header = "rouse/detail/thread_name.hpp";
+  row("set_thread_name", allocates_nothing,
+      [] { return [] { rouse::detail::set_thread_name(long_name); }; });
+  row("printable", throws,
+      [] { return [] { EXPECT_EQ(rouse::detail::printable(long_name), long_name); }; });
+
+  header = "rouse/detail/unique_function.hpp";
+  row("UniqueFunction", throws, [] {
+    return [] {
+      std::array<char, 64> large{};
+      rouse::detail::UniqueFunction<char()> function([large] { return large[0]; });
+      EXPECT_EQ(function(), 0);
+    };
+  });
+  return table;
+}
+
+// The call with each of its allocations failing. On a thread of its own that has never waited.
+void run(const Row& row) {
+  if (row.promise == Promise::allocates_nothing) {
+    const auto call = row.prepare();
+    const EmptyPool empty;
+    long made = -1;
+    std::thread([&] {
+      const long before = allocations_made();
+      call();
+      made = allocations_made() - before;
+    }).join();
+    EXPECT_EQ(made, 0);
+    return;
+  }
+  long free_before = EmptyPool().count();
+  for (long n = 0;; ++n) {
+    SCOPED_TRACE(testing::Message() << "allocation " << n << " fails");
+    const long live_before = live_allocations();
+    bool failed = false;
+    bool was_reached = false;
+    {
+      const auto call = row.prepare();
+      const EmptyPool empty;
+      std::thread([&] {
+        const Fault fault(Call::allocation, ENOMEM, n);
+        try {
+          call();
+        } catch (const std::bad_alloc&) {
+          failed = true;
+        }
+        was_reached = fault.reached();
+      }).join();
+    }
+    // What is left are the control blocks that the pool keeps.
+    const long free_after = EmptyPool().count();
+    EXPECT_EQ(live_allocations() - live_before, free_after - free_before);
+    free_before = free_after;
+    if (!was_reached) {
+      EXPECT_FALSE(failed);
+      EXPECT_GT(n, 0) << "it allocates nothing";
+      return;
+    }
+    EXPECT_EQ(failed, row.promise == Promise::throws);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(AllocationFailure, AtEachAllocationOfEachFunctionKeepsItsPromise) {
+  (void)rouse::sleep_for(0s);  // this thread has its control block
+  for (const Row& row : rows()) {
+    SCOPED_TRACE(testing::Message() << row.header << ": " << row.function);
+    run(row);
+  }
+}
+
+// --- the table is complete
+// ----------------------------------------------------------------------------------------------
+
+const std::filesystem::path include_directory = ROUSE_SOURCE_DIR "/include";
+
+std::vector<std::string> public_headers() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(include_directory)) {
+    if (entry.is_regular_file()) {
+      names.push_back(entry.path().lexically_relative(include_directory));
+    }
+  }
+  return names;
+}
+
+// The names of the functions that users may call. Relies on our formatting: declarations begin in
+// the first column, or in the third in a class, and statements of bodies lie deeper.
+std::set<std::string> functions_of(const std::string& header) {
+  static const std::regex attribute(R"(\[\[.*?\]\] ?)");
+  static const std::regex declaration(
+      R"(^(?:  )?(?! )(?:[\w:<>,&* ]*?[&* ])?(~?(?!requires)\w+|operator \w+)\()");
+  std::set<std::string> names;
+  std::ifstream file(include_directory / header);
+  int depth = 0;
+  constexpr int nothing = INT_MAX;
+  int hidden = nothing;  // not public is what lies deeper than this
+  for (std::string line; std::getline(file, line);) {
+    line = std::regex_replace(line.substr(0, line.find("//")), attribute, "");
+    if (hidden == nothing && line.starts_with("namespace detail {")) hidden = depth;
+    if (hidden == nothing && (line == " private:" || line == " protected:")) hidden = depth - 1;
+    if (hidden == depth - 1 && line == " public:") hidden = nothing;
+    std::smatch match;
+    if (hidden == nothing && std::regex_search(line, match, declaration) &&
+        !line.starts_with('#') && line.find("= delete") == std::string::npos &&
+        line.find("= default") == std::string::npos) {
+      names.insert(match[1]);
+    }
+    depth += static_cast<int>(std::ranges::count(line, '{') - std::ranges::count(line, '}'));
+    if (depth <= hidden && hidden != nothing) hidden = nothing;
+  }
+  return names;
+}
+
+TEST(AllocationFailure, IsTestedForEachFunctionOfEachHeader) {
+  // They have no functions, or none that could allocate.
+  const std::set<std::string> without{
+      "rouse/rouse.hpp",           "rouse/version.hpp",     "rouse/thread/thread_activity.hpp",
+      "rouse/detail/deadline.hpp", "rouse/detail/lock.hpp", "rouse/detail/os.hpp"};
+  std::map<std::string, std::set<std::string>> tested;
+  for (const Row& row : rows()) tested[row.header].insert(row.function);
+  for (const std::string& header : public_headers()) {
+    if (without.contains(header)) continue;
+    EXPECT_TRUE(tested.contains(header)) << header;
+    if (header.starts_with("rouse/detail/")) continue;
+    EXPECT_EQ(tested[header], functions_of(header)) << header;
+  }
+}
+
+}  // namespace
