@@ -13,6 +13,7 @@
 
 #include "support/scale.hpp"
 
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -77,6 +78,17 @@ struct WaitsWhenDestroyed {
   ~WaitsWhenDestroyed() { wait_in_every_way(); }
 };
 
+// Detached from the start: between the start and a detach() the process may end, and
+// ThreadSanitizer would miss a join.
+void start_detached(void* (*body)(void*)) {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  ::pthread_create(&thread, &attributes, body, nullptr);
+  ::pthread_attr_destroy(&attributes);
+}
+
 // Threads that wait, set and end while the process does.
 void leave_threads_behind() {
   for (unsigned t = 0; t < 2; ++t) {
@@ -91,9 +103,10 @@ void leave_threads_behind() {
   }
   std::thread([] {
     for (;;) {
-      std::thread([] {
+      start_detached([](void*) -> void* {
         (void)rouse::wait_readable_for(shared().quiet, 1us, std::stop_source().get_token());
-      }).detach();
+        return nullptr;
+      });
       (void)rouse::sleep_for(50us);
     }
   }).detach();
