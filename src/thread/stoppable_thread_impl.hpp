@@ -37,11 +37,11 @@ struct StoppableThread::Impl {
   StopScope scope;
   // In the order in which they are set. They order everything else here: who has waited for one
   // sees what was written before it was set, so the other atomics need no order of their own.
-  Event launched;                    // start() has succeeded; `handle` and `block` are there
-  Event begun;                       // the thread runs: native_id is known
-  Event ended;                       // `run` has returned
-  Event gone;                        // so have the destructors of the thread's thread_local objects
-  Event reaped;                      // the system's thread is joined
+  Event launched;  // start() has succeeded; `handle` and `block` are there
+  Event begun;     // the thread runs: native_id is known
+  Event ended;     // `run` has returned
+  Event gone;      // so have the destructors of the thread's thread_local objects
+  Event reaped;    // the system's thread is joined
   detail::Atomic<bool> claimed{false};  // by the one start()
   detail::Atomic<bool> reaping{false};
   detail::Atomic<int> native_id{0};
