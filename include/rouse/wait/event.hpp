@@ -39,7 +39,8 @@ class [[gnu::visibility("default")]] Event {
 
   /// Sets the event and releases everybody who waits now, also if clear() follows at once.
   void set() noexcept {
-    std::uint32_t seen = word_.load(std::memory_order_relaxed);
+    // No look before it: that would cost a second trip of the cache line between two CPUs.
+    std::uint32_t seen = unset_word_;
     while (seen != waited_word_) {
       // Release also from set to set: each setter publishes what it did before.
       if (word_.compare_exchange_weak(seen, set_word_, std::memory_order_release,

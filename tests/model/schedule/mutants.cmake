@@ -189,13 +189,11 @@ rouse_mutant(event node_is_left_behind src/wait/parking_table.cpp
   [=[  if (linked) unlink(node);]=]
   [=[  if (linked && !test::model::mutant("node_is_left_behind")) unlink(node);]=])
 rouse_mutant(event set_touches_before_it_locks include/rouse/wait/event.hpp
-  [=[    std::uint32_t seen = word_.load(std::memory_order_relaxed);
-    while (seen != waited_word_) {]=]
+  [=[    while (seen != waited_word_) {]=]
   [=[    if (test::model::mutant("set_touches_before_it_locks")) {
       if (word_.exchange(set_word_, std::memory_order_release) == waited_word_) set_and_wake();
       return;
     }
-    std::uint32_t seen = word_.load(std::memory_order_relaxed);
     while (seen != waited_word_) {]=])
 rouse_mutant(event clear_forgets_the_waiters include/rouse/wait/event.hpp
   [=[    std::uint32_t seen = set_word_;
