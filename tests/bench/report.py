@@ -127,8 +127,9 @@ def table(rows):
     contexts = dict.fromkeys(tuple(row[key] for key in CONTEXT) for row in rows)
     lines.append("")
     for commit, date, compiler, cpus, load in contexts:
-        busy = f", on a busy machine (load average {load:g} at the start)" if load > 0.7 else ""
-        lines.append(f"Measured {date[:10]} at {commit}, {cpus} CPUs, {compiler}{busy}.")
+        lines.append(
+            f"Measured {date[:10]} at {commit}, {cpus} CPUs, {compiler}, load average {load:g}."
+        )
     return "\n".join(lines)
 
 
