@@ -136,9 +136,11 @@ TEST_F(EintrRace, TimedWaitsEndNeitherEarlyNorLate) {
                   rate * 1e-3, 100 * cpu / elapsed, Seconds(latest).count() * 1e3);
       // A time-out that began again at each signal would never end.
       EXPECT_LT(latest, 2s);
-      // Near 10 kHz; a machine that is busy runs one handler for several signals, and so does
-      // ThreadSanitizer, which puts them off.
-      EXPECT_GT(rate, rouse::test::under_tsan ? 100.0 : 3'000.0);
+      // Near 10 kHz; a machine that is busy runs one handler for several signals. ThreadSanitizer
+      // puts signals off, and blocks them meanwhile, until the thread makes a call that it knows.
+      if (!rouse::test::under_tsan) {
+        EXPECT_GT(rate, 3'000.0);
+      }
       // A wait that spun would take all of it.
       EXPECT_LT(cpu / elapsed, rouse::test::under_sanitizer ? 0.95 : 0.7);
     }).join();
@@ -231,7 +233,10 @@ TEST_F(EintrRace, StopsArriveInWaitsThatAreInterrupted) {
     thread.start();
     while (!began) std::this_thread::yield();
     const long handled = signals_handled;
-    while (i % 2 == 0 && signals_handled == handled) std::this_thread::yield();
+    // Under ThreadSanitizer the signal may be put off until the wait ends.
+    while (!rouse::test::under_tsan && i % 2 == 0 && signals_handled == handled) {
+      std::this_thread::yield();
+    }
     const SignalStorm storm;
     thread.request_stop();
     thread.join();
