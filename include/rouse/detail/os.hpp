@@ -3,23 +3,28 @@
 //
 // Everything the core asks of the hardware or the kernel goes through this header, so that a test
 // build can put a scheduler of its own under it: it defines ROUSE_SEAM_HEADER as the header that
-// declares the same names.
+// declares Atomic, and has functions of its own for those declared here.
+
+#include <cstdint>
 
 #ifdef ROUSE_SEAM_HEADER
 #include ROUSE_SEAM_HEADER
 #else
 
 #include <atomic>
-#include <cstdint>
-
-struct pollfd;
 
 namespace rouse::detail {
 
 template <class T>
 using Atomic = std::atomic<T>;
 
-namespace os {
+}  // namespace rouse::detail
+
+#endif
+
+struct pollfd;
+
+namespace rouse::detail::os {
 
 /// CLOCK_MONOTONIC in nanoseconds.
 [[gnu::visibility("default")]] std::int64_t now_ns() noexcept;
@@ -53,7 +58,4 @@ int poll_until(::pollfd* fds, unsigned count, std::int64_t deadline_ns) noexcept
 /// The kernel's id of this thread.
 int thread_id() noexcept;
 
-}  // namespace os
-}  // namespace rouse::detail
-
-#endif
+}  // namespace rouse::detail::os

@@ -10,7 +10,7 @@
 // view of its thread, an acquire load takes it over, a read-modify-write reads the newest and hands
 // on what its predecessor carried. So stale values are found where the orders permit them.
 
-#include "model/schedule/seam.hpp"
+#include "rouse/detail/os.hpp"
 
 #include <array>
 #include <cstdint>

@@ -1,5 +1,6 @@
 #pragma once
-// The seam of the model build: the names of rouse/detail/os.hpp over a scheduler of the tests.
+// The seam of the model build: the atomics behind rouse/detail/os.hpp, over a scheduler of the
+// tests. The functions that it declares are in scheduler.cpp.
 //
 // Every operation is a point at which the scheduler may go on with another thread, and every load
 // may give an older value where C++ permits it. Outside of a schedule the operations act at once.
@@ -11,8 +12,6 @@
 #include <cstring>
 #include <source_location>
 #include <type_traits>
-
-struct pollfd;
 
 namespace rouse::test::model {
 
@@ -137,21 +136,4 @@ class Atomic {
   test::model::Cell cell_;
 };
 
-namespace os {
-
-std::int64_t now_ns() noexcept;
-std::int64_t coarse_now_ns() noexcept;
-void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected,
-                std::int64_t deadline_ns) noexcept;
-void futex_wake_one(Atomic<std::uint32_t>& word) noexcept;
-int cpu() noexcept;
-void cpu_relax() noexcept;
-int event_fd_create() noexcept;
-void event_fd_post(int fd) noexcept;
-void event_fd_drain(int fd) noexcept;
-void close_fd(int fd) noexcept;
-int poll_until(::pollfd* fds, unsigned count, std::int64_t deadline_ns) noexcept;
-int thread_id() noexcept;
-
-}  // namespace os
 }  // namespace rouse::detail

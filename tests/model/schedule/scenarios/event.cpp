@@ -7,6 +7,7 @@
 
 #include "model/schedule/scenarios/areas.hpp"
 #include "model/schedule/scenarios/places.hpp"
+#include "model/schedule/scenarios/told.hpp"
 #include "wait/control_block.hpp"
 
 #include <chrono>
@@ -159,15 +160,15 @@ void second_setter_publishes(Model& model) {
 void set_then_clear(Model& model) {
   struct State {
     EventPlace event{0, 0};
-    Atomic<ControlBlock*> waiter{nullptr};
+    ToldBlock waiter;
   };
   auto& s = model.make<State>();
   model.thread([&s] {
-    s.waiter.store(&ControlBlock::current(), std::memory_order_release);
+    s.waiter.tell();
     check(s.event->wait() == WaitStatus::ready, "ready");
   });
   model.thread([&s] {
-    ControlBlock* const waiter = s.waiter.load(std::memory_order_acquire);
+    ControlBlock* const waiter = s.waiter.get();
     const bool waits =
         waiter != nullptr && waiter->blocked_in.load(std::memory_order_acquire) != nullptr;
     s.event->set();
@@ -266,14 +267,14 @@ void permit_for_who_leaves(Model& model, bool by_stop) {
   struct State {
     EventPlace event{0, 0};
     std::stop_source source;
-    Atomic<ControlBlock*> waiter{nullptr};
+    ToldBlock waiter;
     bool handed_over = false;
     bool told = false;
   };
   auto& s = model.make<State>();
   model.on_different_cpus();
   model.thread([&s, by_stop] {
-    s.waiter.store(&ControlBlock::current(), std::memory_order_release);
+    s.waiter.tell();
     const WaitStatus status =
         by_stop ? s.event->wait(s.source.get_token()) : s.event->wait_for(1ms);
     s.told = status == WaitStatus::ready;
@@ -281,7 +282,7 @@ void permit_for_who_leaves(Model& model, bool by_stop) {
   model.thread([&s] {
     s.event->set();
     s.event->clear();
-    const ControlBlock* const waiter = s.waiter.load(std::memory_order_acquire);
+    const ControlBlock* const waiter = s.waiter.get();
     s.handed_over =
         waiter != nullptr && waiter->last_waker_cpu.load(memory_order_relaxed) == detail::os::cpu();
   });
@@ -299,17 +300,8 @@ void stop_or_set_or_timeout(Model& model) {
   auto& s = model.make<State>();
   model.thread([&s] {
     const std::stop_token token = s.source.get_token();
-    switch (s.event->wait_for(1ms, token)) {
-      case WaitStatus::ready:
-        check(s.set, "ready only after set");
-        break;
-      case WaitStatus::stopped:
-        check(token.stop_requested(), "stopped only after a stop");
-        break;
-      case WaitStatus::timeout:
-        check(detail::os::coarse_now_ns() >= 1'001'000'000, "not before the time");
-        break;
-    }
+    const WaitStatus status = s.event->wait_for(1ms, token);
+    check_truth(status, s.set, token);
     check(sleep_for(forever, token) == WaitStatus::stopped, "the stop is still there");
     check(s.event->wait() == WaitStatus::ready, "so is the signal");
   });
@@ -371,11 +363,11 @@ void ambient_stop(Model& model) {
 void raise_or_set(Model& model) {
   struct State {
     EventPlace event{0, 0};
-    Atomic<ControlBlock*> waiter{nullptr};
+    ToldBlock waiter;
   };
   auto& s = model.make<State>();
   model.thread([&s] {
-    s.waiter.store(&ControlBlock::current(), std::memory_order_release);
+    s.waiter.tell();
     int ready = 0;
     int thrown = 0;
     while (ready == 0 || thrown == 0) {
@@ -393,13 +385,7 @@ void raise_or_set(Model& model) {
     }
     check(thrown == 1, "thrown once");
   });
-  model.thread([&s] {
-    ControlBlock* waiter = nullptr;
-    while ((waiter = s.waiter.load(std::memory_order_acquire)) == nullptr) {
-      detail::os::cpu_relax();
-    }
-    waiter->raise(std::make_exception_ptr(7));
-  });
+  model.thread([&s] { s.waiter.await().raise(std::make_exception_ptr(7)); });
   model.thread([&s] { s.event->set(); });
 }
 

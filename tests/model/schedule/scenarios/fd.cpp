@@ -7,6 +7,7 @@
 
 #include "model/schedule/scenarios/areas.hpp"
 #include "model/schedule/scenarios/places.hpp"
+#include "model/schedule/scenarios/told.hpp"
 #include "wait/control_block.hpp"
 
 #include <chrono>
@@ -61,17 +62,8 @@ void ends_by_anything(Model& model) {
   model.thread([&s] {
     s.open();
     const std::stop_token token = s.source.get_token();
-    switch (wait_readable_for(s.fd, 1ms, token)) {
-      case WaitStatus::ready:
-        check(s.written, "ready only when written");
-        break;
-      case WaitStatus::stopped:
-        check(token.stop_requested(), "stopped only after a stop");
-        break;
-      case WaitStatus::timeout:
-        check(detail::os::coarse_now_ns() >= 1'001'000'000, "not before the time");
-        break;
-    }
+    const WaitStatus status = wait_readable_for(s.fd, 1ms, token);
+    check_truth(status, s.written, token);
     check(sleep_for(forever, token) == WaitStatus::stopped, "the stop is still there");
     check(wait_readable(s.fd) == WaitStatus::ready, "so is the descriptor");
   });
@@ -82,12 +74,12 @@ void ends_by_anything(Model& model) {
 // A raise is told by the same hint; then the thread waits for an event, with its state in order.
 void raise_then_event(Model& model) {
   struct State : Descriptor {
-    Atomic<detail::ControlBlock*> waiter{nullptr};
+    ToldBlock waiter;
   };
   auto& s = model.make<State>();
   model.thread([&s] {
     s.open();
-    s.waiter.store(&detail::ControlBlock::current(), std::memory_order_release);
+    s.waiter.tell();
     bool thrown = false;
     try {
       (void)wait_readable(s.fd, s.source.get_token());
@@ -98,11 +90,7 @@ void raise_then_event(Model& model) {
     check(s.event->wait() == WaitStatus::ready, "ready");
   });
   model.thread([&s] {
-    detail::ControlBlock* waiter = nullptr;
-    while ((waiter = s.waiter.load(std::memory_order_acquire)) == nullptr) {
-      detail::os::cpu_relax();
-    }
-    waiter->raise(std::make_exception_ptr(7));
+    s.waiter.await().raise(std::make_exception_ptr(7));
     s.event->set();
   });
 }
@@ -121,12 +109,12 @@ void ready_comes_first(Model& model) {
 // A hint has ended one wait; its count is gone when the next one polls.
 void hint_ends_one_wait(Model& model) {
   struct State : Descriptor {
-    Atomic<detail::ControlBlock*> waiter{nullptr};
+    ToldBlock waiter;
   };
   auto& s = model.make<State>();
   model.thread([&s] {
     s.open();
-    s.waiter.store(&detail::ControlBlock::current(), std::memory_order_release);
+    s.waiter.tell();
     try {
       (void)wait_readable(s.fd, s.source.get_token());
       check(false, "the raise comes before the descriptor is ready");
@@ -135,12 +123,9 @@ void hint_ends_one_wait(Model& model) {
     check(wait_readable(s.fd, s.source.get_token()) == WaitStatus::ready, "ready");
   });
   model.thread([&s] {
-    detail::ControlBlock* waiter = nullptr;
-    while ((waiter = s.waiter.load(std::memory_order_acquire)) == nullptr) {
-      detail::os::cpu_relax();
-    }
-    waiter->raise(std::make_exception_ptr(7));
-    while (waiter->raised.load(std::memory_order_acquire) != 0) detail::os::cpu_relax();
+    detail::ControlBlock& waiter = s.waiter.await();
+    waiter.raise(std::make_exception_ptr(7));
+    while (waiter.raised.load(std::memory_order_acquire) != 0) detail::os::cpu_relax();
     s.write();
   });
 }

@@ -3,6 +3,7 @@
 #include "rouse/wait/sleep.hpp"
 
 #include "model/schedule/scenarios/areas.hpp"
+#include "model/schedule/scenarios/told.hpp"
 #include "wait/control_block.hpp"
 
 #include <chrono>
@@ -23,24 +24,19 @@ constexpr detail::BlockSite site{"parker", 0};
 
 // The owner's block, told to the others when it is known.
 struct Parked {
-  Atomic<ControlBlock*> block{nullptr};
+  ToldBlock block;
   Atomic<std::uint32_t> news[2];
   Plain<int> data[2];
 
   ControlBlock& start() {
     ControlBlock& mine = ControlBlock::current();
-    block.store(&mine, std::memory_order_release);
+    block.tell(mine);
     return mine;
-  }
-  ControlBlock& owner() {
-    ControlBlock* found = nullptr;
-    while ((found = block.load(std::memory_order_acquire)) == nullptr) detail::os::cpu_relax();
-    return *found;
   }
 };
 
 void waker(Parked& s, int i) {
-  ControlBlock& owner = s.owner();
+  ControlBlock& owner = s.block.await();
   s.data[i].write(1);
   s.news[i].store(1, memory_order_relaxed);
   owner.notify();
@@ -91,17 +87,17 @@ void news_between_cpus(Model& model) {
 void block_changes_hands(Model& model) {
   struct State : Parked {
     Atomic<std::uint32_t> other_news{0};
-    Atomic<ControlBlock*> other{nullptr};
+    ToldBlock other;
   };
   auto& s = model.make<State>();
   model.thread([&s] {
     ControlBlock* const first = ControlBlock::acquire();
-    s.block.store(first, std::memory_order_release);
+    s.block.tell(*first);
     while (s.news[0].load(memory_order_relaxed) == 0) first->park(Deadline::never(), false, site);
     ControlBlock::release(first);
     ControlBlock* const second = ControlBlock::acquire();
     check(first == second, "a block that was given back is taken again");
-    s.other.store(second, std::memory_order_release);
+    s.other.tell(*second);
     while (s.other_news.load(memory_order_relaxed) == 0) {
       second->park(Deadline::never(), false, site);
     }
@@ -109,10 +105,9 @@ void block_changes_hands(Model& model) {
   });
   model.thread([&s] { waker(s, 0); });
   model.thread([&s] {
-    ControlBlock* found = nullptr;
-    while ((found = s.other.load(std::memory_order_acquire)) == nullptr) detail::os::cpu_relax();
+    ControlBlock& found = s.other.await();
     s.other_news.store(1, memory_order_relaxed);
-    found->notify();
+    found.notify();
   });
 }
 
@@ -149,7 +144,8 @@ void raise_ends_a_sleep(Model& model) {
     check(thrown, "the exception is thrown in the sleep");
     check(sleep_for(0s) == WaitStatus::timeout, "it is thrown once");
   });
-  model.thread([&s] { check(s.owner().raise(std::make_exception_ptr(7)), "nothing was pending"); });
+  model.thread(
+      [&s] { check(s.block.await().raise(std::make_exception_ptr(7)), "nothing was pending"); });
 }
 
 // Of two raises the first wins and the second is told, or both are delivered one after the other.
@@ -171,11 +167,11 @@ void two_raises(Model& model) {
   });
   for (int i = 0; i < 2; ++i) {
     model.thread([&s] {
-      if (s.owner().raise(std::make_exception_ptr(7))) ++s.accepted;
+      if (s.block.await().raise(std::make_exception_ptr(7))) ++s.accepted;
     });
   }
   model.at_end([&s] {
-    ControlBlock& block = *s.block.load(memory_order_relaxed);
+    ControlBlock& block = *s.block.get();
     const int pending = block.raised.load(memory_order_relaxed) != 0 ? 1 : 0;
     block.raised_exception = nullptr;
     block.raised.store(0, memory_order_relaxed);

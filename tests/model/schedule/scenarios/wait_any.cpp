@@ -6,6 +6,7 @@
 
 #include "model/schedule/scenarios/areas.hpp"
 #include "model/schedule/scenarios/places.hpp"
+#include "model/schedule/scenarios/told.hpp"
 
 #include <chrono>
 #include <stop_token>
@@ -103,17 +104,8 @@ void ends_by_anything(Model& model) {
     const std::stop_token token = s.source.get_token();
     const AnyReady any =
         wait_any(*s.events[0], *s.events[1], std::chrono::steady_clock::time_point(1'001ms), token);
-    switch (any.status) {
-      case WaitStatus::ready:
-        s.was_put(any.index);
-        break;
-      case WaitStatus::stopped:
-        check(token.stop_requested(), "stopped only after a stop");
-        break;
-      case WaitStatus::timeout:
-        check(detail::os::coarse_now_ns() >= 1'001'000'000, "not before the time");
-        break;
-    }
+    check_truth(any.status, s.set[any.index], token);
+    if (any.status == WaitStatus::ready) s.was_put(any.index);
     check(sleep_for(forever, token) == WaitStatus::stopped, "the stop is still there");
     check(s.events[1]->wait() == WaitStatus::ready, "so is the signal");
   });
