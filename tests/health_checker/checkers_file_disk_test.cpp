@@ -11,8 +11,10 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,6 +24,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using rouse::test::at_once;
+using rouse::test::becomes_true;
+using rouse::test::leaves_no_child;
 using rouse::test::run_check;
 using rouse::test::TemporaryDirectory;
 using testing::HasSubstr;
@@ -121,30 +125,30 @@ TEST(FileChecker, OtherErrorsAreUnknown) {
 
 TEST(FileChecker, LeavesNeitherDescriptorsNorZombies) {
   const auto check_in_child = [] {
-    FileChecker checker(file("/"), &look_at_file, in_child);
-    EXPECT_EQ(run_check(checker).status, Status::ok);
+    std::optional<FileChecker> checker(std::in_place, file("/"), &look_at_file, in_child);
+    EXPECT_EQ(run_check(*checker).status, Status::ok);
+    EXPECT_TRUE(leaves_no_child([&] { checker.reset(); }));
   };
   check_in_child();  // makes what a thread keeps
   const std::size_t before = rouse::test::count_descriptors();
   for (int i = 0; i < rouse::test::rounds(50); ++i) check_in_child();
   EXPECT_EQ(rouse::test::count_descriptors(), before);
-  EXPECT_EQ(rouse::test::count_children(), 0U);
 }
 
 TEST(FileChecker, AHangingCallIsEndedByTheTimeout) {
-  FileChecker checker(file("/dead"), &hanging_look_at_file, in_child);
+  std::optional<FileChecker> checker(std::in_place, file("/dead"), &hanging_look_at_file, in_child);
   const auto started = std::chrono::steady_clock::now();
-  EXPECT_FALSE(run_check(checker, 50ms).has_value());
+  EXPECT_FALSE(run_check(*checker, 50ms).has_value());
   EXPECT_LT(std::chrono::steady_clock::now() - started, 50ms + at_once);
-  EXPECT_EQ(rouse::test::count_children(), 0U);
+  EXPECT_TRUE(leaves_no_child([&] { checker.reset(); }));
 }
 
 TEST(FileChecker, AHangingCallIsEndedByAStop) {
   const TemporaryDirectory directory;
   const std::string fifo = directory / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  FileChecker checker(file(fifo), &telling_look_at_file, in_child);
-  const auto stopped = rouse::test::stop_check(checker, [&] {
+  std::optional<FileChecker> checker(std::in_place, file(fifo), &telling_look_at_file, in_child);
+  const auto stopped = rouse::test::stop_check(*checker, [&] {
     char byte;
     const int fd = ::open(fifo.c_str(), O_RDONLY | O_CLOEXEC);
     EXPECT_EQ(::read(fd, &byte, 1), 1);
@@ -152,13 +156,13 @@ TEST(FileChecker, AHangingCallIsEndedByAStop) {
   });
   EXPECT_TRUE(stopped.stopped);
   EXPECT_LT(stopped.after, at_once);
-  EXPECT_EQ(rouse::test::count_children(), 0U);
+  EXPECT_TRUE(leaves_no_child([&] { checker.reset(); }));
 }
 
 TEST(FileChecker, ADyingChildIsABrokenCheck) {
-  FileChecker checker(file("/"), &dying_look_at_file, in_child);
-  EXPECT_THROW((void)run_check(checker), std::runtime_error);
-  EXPECT_EQ(rouse::test::count_children(), 0U);
+  std::optional<FileChecker> checker(std::in_place, file("/"), &dying_look_at_file, in_child);
+  EXPECT_THROW((void)run_check(*checker), std::runtime_error);
+  EXPECT_TRUE(leaves_no_child([&] { checker.reset(); }));
 }
 
 TEST(FileChecker, TheChildSeesWhatTheParentSees) {
@@ -259,12 +263,14 @@ TEST(DiskChecker, AMissingPathIsUnknown) {
 TEST(DiskChecker, AHangingCallIsEndedByStopAndTimeout) {
   DiskOptions options;
   options.path = "/dead";
-  DiskChecker checker(options, &hanging_look_at_disk, in_child);
-  EXPECT_FALSE(run_check(checker, 20ms).has_value());
-  const auto stopped = rouse::test::stop_check(checker, [] {});
+  std::optional<DiskChecker> checker(std::in_place, options, &hanging_look_at_disk, in_child);
+  EXPECT_FALSE(run_check(*checker, 20ms).has_value());
+  // A second look is refused as long as the first one's child is there.
+  EXPECT_TRUE(becomes_true([] { return rouse::test::count_running_children() == 0; }));
+  const auto stopped = rouse::test::stop_check(*checker, [] {});
   EXPECT_TRUE(stopped.stopped);
   EXPECT_LT(stopped.after, at_once);
-  EXPECT_EQ(rouse::test::count_children(), 0U);
+  EXPECT_TRUE(leaves_no_child([&] { checker.reset(); }));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "rouse/wait/wait_status.hpp"
 
 #include "base_checker.hpp"
+#include "support/processes.hpp"
 #include "support/scale.hpp"
 
 #include <chrono>
@@ -81,6 +82,15 @@ bool becomes_true(F condition) {
     std::this_thread::yield();
   }
   return true;
+}
+
+/// Whether no child process is left once `destroy` has destroyed the checkers that ran them. On a
+/// busy machine a killed process may outlive a checker's patience; who owns it reaps it later.
+template <std::invocable F>
+bool leaves_no_child(F destroy) {
+  const bool ended = becomes_true([] { return count_running_children() == 0; });
+  destroy();
+  return ended && count_children() == 0;
 }
 
 }  // namespace rouse::test

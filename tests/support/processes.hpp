@@ -47,10 +47,21 @@ inline std::size_t count_children() {
       std::ranges::count(all_processes(), ::getpid(), &ProcessFacts::parent));
 }
 
-/// Whether a process of the group still runs. A zombie does not: it waits for init.
+/// A zombie does not run: it waits to be reaped.
+inline bool runs(const ProcessFacts& process) {
+  return process.state != 'Z' && process.state != 'X';
+}
+
+inline std::size_t count_running_children() {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      all_processes(),
+      [](const ProcessFacts& process) { return process.parent == ::getpid() && runs(process); }));
+}
+
+/// Whether a process of the group still runs.
 inline bool group_runs(pid_t group) {
   return std::ranges::any_of(all_processes(), [&](const ProcessFacts& process) {
-    return process.group == group && process.state != 'Z' && process.state != 'X';
+    return process.group == group && runs(process);
   });
 }
 
