@@ -31,8 +31,8 @@ extract() {
         # Its own header too: not every one is part of rouse.hpp.
         if (header != "") printf "#include <%s>\n", header > name
         print "#include <rouse/rouse.hpp>" > name
-        prelude = "array atomic chrono cstddef cstdint cstdio deque exception functional iostream list memory " \
-                  "mutex optional span stdexcept stop_token string string_view system_error thread " \
+        prelude = "array atomic chrono cstddef cstdint cstdio deque exception functional iostream list map memory " \
+                  "mutex optional shared_mutex span stdexcept stop_token string string_view system_error thread " \
                   "utility vector unistd.h csignal"
         n = split(prelude, headers, " ")
         for (i = 1; i <= n; i++) printf "#include <%s>\n", headers[i] > name
@@ -114,7 +114,7 @@ self_check() {
   cat >"$dir/root/include/rouse/wait/a.hpp" <<'END'
 #pragma once
 /// @code
-/// #include <deque>
+/// #include <regex>
 /// one();
 /// @endcode
 class A {
@@ -149,7 +149,7 @@ END
     return 1
   fi
   if ! grep -qx "#line 3 \"$dir/root/include/rouse/wait/a.hpp\"" "$dir/out/rouse_wait_a_hpp_3.cpp" ||
-    [[ $(grep -n 'include <deque>' "$dir/out/rouse_wait_a_hpp_3.cpp" | cut -d: -f1) -ge \
+    [[ $(grep -n 'include <regex>' "$dir/out/rouse_wait_a_hpp_3.cpp" | cut -d: -f1) -ge \
       $(grep -n '^void snippet() {' "$dir/out/rouse_wait_a_hpp_3.cpp" | cut -d: -f1) ]]; then
     echo "self-check: a body is not wrapped as it should be" >&2
     return 1

@@ -1,6 +1,8 @@
 #pragma once
 // All of rouse::core.
 
+#include "rouse/sync/rw_lock.hpp"
+#include "rouse/thread/interruptible_thread.hpp"
 #include "rouse/thread/signal_stop.hpp"
 #include "rouse/thread/stop_all.hpp"
 #include "rouse/thread/stoppable_thread.hpp"

@@ -63,6 +63,8 @@ void cpu_relax() noexcept {
 #endif
 }
 
+void yield() noexcept { ::sched_yield(); }
+
 int event_fd_create() noexcept { return ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 void event_fd_post(int fd) noexcept {

@@ -4,7 +4,7 @@
 #include "rouse/wait/shield.hpp"
 #include "rouse/wait/this_thread.hpp"
 
-#include "thread/complain.hpp"
+#include "detail/complain.hpp"
 #include "thread/stoppable_thread_impl.hpp"
 #include "thread/thread_activity.hpp"
 
@@ -61,6 +61,18 @@ std::string StoppableThread::Impl::what_cannot_be_done(const char* action) const
          "'";
 }
 
+void StoppableThread::Impl::require_started(const char* action) const {
+  if (was_started()) return;
+  throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                          what_cannot_be_done(action) + ", which was never started");
+}
+
+void StoppableThread::Impl::require_other_thread(const char* action) const {
+  if (!is_current_thread()) return;
+  throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                          what_cannot_be_done(action) + " from itself");
+}
+
 bool StoppableThread::Impl::is_current_thread() const noexcept {
   const detail::ControlBlock* const current = detail::ControlBlock::current_or_null();
   return current != nullptr && current == block.load(std::memory_order_relaxed);
@@ -73,8 +85,11 @@ __attribute__((no_sanitize("null"))) void StoppableThread::Impl::main(StoppableT
   // stop.
   ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   // Until start() has put the handle away nobody may see this thread as started, least of all
-  // itself.
-  (void)launched.wait();
+  // itself. What is raised at it from then on is for its `run`.
+  {
+    const Shield shield;
+    (void)launched.wait();
+  }
   detail::set_thread_name(options.name);
   native_id.store(detail::os::thread_id(), std::memory_order_relaxed);
   begun.set();
@@ -89,8 +104,7 @@ __attribute__((no_sanitize("null"))) void StoppableThread::Impl::main(StoppableT
   } at_end{*this};
 
   try {
-    const this_thread::Bind bind(scope);
-    owner.run(scope.token());
+    call_run(owner);
   } catch (const abi::__forced_unwind&) {
     tell_boost_that_this_thread_ends();
     throw;
@@ -99,6 +113,11 @@ __attribute__((no_sanitize("null"))) void StoppableThread::Impl::main(StoppableT
   } catch (...) {
     keep_or_report(std::current_exception());
   }
+}
+
+void StoppableThread::Impl::call_run(StoppableThread& owner) {
+  const this_thread::Bind bind(scope);
+  owner.run(scope.token());
 }
 
 void StoppableThread::Impl::keep_or_report(std::exception_ptr exception) noexcept {
@@ -141,7 +160,9 @@ void StoppableThread::Impl::rethrow_error() {
 }
 
 StoppableThread::StoppableThread(ThreadOptions options)
-    : impl_(std::make_unique<Impl>(std::move(options))) {}
+    : StoppableThread(std::make_unique<Impl>(std::move(options))) {}
+
+StoppableThread::StoppableThread(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 StoppableThread::~StoppableThread() {
   Impl& impl = *impl_;
@@ -176,6 +197,7 @@ void StoppableThread::start() {
                               impl.what_cannot_be_done("start"));
     }
     block = detail::ControlBlock::acquire();
+    if (detail::Addressee* const addressee = impl.addressee()) block->accept_raises(*addressee);
     boost::thread::attributes attributes;
     if (impl.options.stack_size != 0) attributes.set_stack_size(impl.options.stack_size);
     impl.handle = boost::thread(attributes, [this, &impl, block] {
@@ -204,14 +226,8 @@ void StoppableThread::join() { (void)join_until(detail::Deadline::never()); }
 
 bool StoppableThread::join_until(detail::Deadline deadline) {
   Impl& impl = *impl_;
-  if (!impl.was_started()) {
-    throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                            impl.what_cannot_be_done("join") + ", which was never started");
-  }
-  if (impl.is_current_thread()) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                            impl.what_cannot_be_done("join") + " from itself");
-  }
+  impl.require_started("join");
+  impl.require_other_thread("join");
   if (!impl.wait_gone(deadline)) return false;
   impl.reap();
   impl.rethrow_error();
@@ -219,10 +235,7 @@ bool StoppableThread::join_until(detail::Deadline deadline) {
 }
 
 WaitStatus StoppableThread::wait_ended(detail::Deadline deadline, const std::stop_token& stop) {
-  if (impl_->is_current_thread()) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                            impl_->what_cannot_be_done("wait for") + " in itself");
-  }
+  impl_->require_other_thread("wait for");
   return impl_->ended.wait_until(deadline.time_point(), stop);
 }
 

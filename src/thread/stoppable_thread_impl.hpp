@@ -16,6 +16,10 @@ namespace rouse {
 
 struct StoppableThread::Impl {
   explicit Impl(ThreadOptions thread_options);
+  virtual ~Impl() = default;
+
+  /// Whom exceptions may be raised at, from start() on. Null: nobody.
+  virtual detail::Addressee* addressee() noexcept { return nullptr; }
 
   /// The new thread, from its first to its last line.
   void main(StoppableThread& owner);
@@ -27,6 +31,10 @@ struct StoppableThread::Impl {
   /// waits for the first.
   void reap();
   void rethrow_error();
+
+  /// Throw std::system_error that says what cannot be done.
+  void require_started(const char* action) const;
+  void require_other_thread(const char* action) const;
 
   bool is_current_thread() const noexcept;
   /// A start() that has not succeeded yet does not count.
@@ -49,6 +57,10 @@ struct StoppableThread::Impl {
   boost::thread handle;
   detail::Atomic<bool> has_error{false};  // whoever takes it off owns `error`
   std::exception_ptr error;
+
+ protected:
+  /// Calls `run`, and passes on what escapes it.
+  virtual void call_run(StoppableThread& owner);
 
  private:
   void keep_or_report(std::exception_ptr exception) noexcept;

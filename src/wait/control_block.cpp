@@ -13,14 +13,15 @@
 #include <utility>
 
 namespace rouse::detail {
+
+constinit thread_local ControlBlock* this_block = nullptr;
+
 namespace {
 
 // How often a waiter looks at its own state before it parks. Only where its last waker ran on
 // another CPU: then the next one is likely to come within a round trip between caches, and a futex
 // costs twenty of those. On the waker's own CPU spinning only keeps the waker from running.
 constexpr int spins = 200;
-
-[[gnu::tls_model("initial-exec")]] constinit thread_local ControlBlock* this_block = nullptr;
 
 struct Pool {
   Lock lock;
@@ -74,6 +75,8 @@ void forget_after_fork() noexcept {
   ParkingTable::reset_after_fork();
   for (ControlBlock* block = pool.ever_made; block != nullptr; block = block->next_ever_made) {
     block->raise_lock.reset_after_fork();
+    // A raiser may have been with it, in the middle of something.
+    if (block->addressee != nullptr) block->addressee = nullptr;
     const int fd = block->event_fd.exchange(-1, std::memory_order_relaxed);
     if (fd >= 0) os::close_fd(fd);
     block->blocked_in.store(nullptr, std::memory_order_relaxed);
@@ -84,8 +87,6 @@ void forget_after_fork() noexcept {
 }
 
 }  // namespace
-
-ControlBlock* ControlBlock::current_or_null() noexcept { return this_block; }
 
 ControlBlock& ControlBlock::current() {
   if (this_block != nullptr) [[likely]] {
@@ -129,12 +130,7 @@ void ControlBlock::adopt(ControlBlock* block) noexcept {
 }
 
 void ControlBlock::release(ControlBlock* block) noexcept {
-  std::exception_ptr leftover;
-  {
-    LockGuard guard(block->raise_lock);
-    leftover = std::exchange(block->raised_exception, nullptr);
-    block->raised.store(0, std::memory_order_relaxed);
-  }
+  const std::exception_ptr leftover = block->refuse_raises();
   block->ambient = nullptr;
   block->shields = 0;
   block->native_id.store(0, std::memory_order_relaxed);
@@ -239,12 +235,29 @@ int ControlBlock::poll(::pollfd* fds, unsigned count, Deadline deadline, bool he
   return ready;
 }
 
-bool ControlBlock::raise(std::exception_ptr exception) noexcept {
+void ControlBlock::accept_raises(Addressee& to) noexcept {
+  const LockGuard guard(raise_lock);
+  addressee = &to;
+}
+
+std::exception_ptr ControlBlock::refuse_raises() noexcept {
+  const LockGuard guard(raise_lock);
+  std::exception_ptr pending = take_raised();
+  addressee = nullptr;
+  return pending;
+}
+
+bool ControlBlock::raise(std::exception_ptr exception, const Addressee* to) noexcept {
   {
-    LockGuard guard(raise_lock);
-    if (raised_exception != nullptr) return false;
-    raised_exception = std::move(exception);
-    raised.store(1, std::memory_order_relaxed);
+    const LockGuard guard(raise_lock);
+    if (addressee != to) return false;
+    const bool pending = raised_exception != nullptr;
+    if (!pending) {
+      raised_exception = std::move(exception);
+      raised.store(1, std::memory_order_relaxed);
+    }
+    if (addressee != nullptr) addressee->raised();
+    if (pending) return false;
   }
   notify();
   return true;
@@ -254,14 +267,29 @@ bool ControlBlock::raise_withheld() const noexcept {
   return shields != 0 || std::uncaught_exceptions() > 0;
 }
 
+// Under raise_lock.
+std::exception_ptr ControlBlock::take_raised() noexcept {
+  if (raised_exception == nullptr) return nullptr;
+  raised.store(0, std::memory_order_relaxed);
+  if (addressee != nullptr) addressee->taken();
+  return std::exchange(raised_exception, nullptr);
+}
+
 void ControlBlock::throw_raised() {
   std::exception_ptr exception;
   {
-    LockGuard guard(raise_lock);
-    exception = std::exchange(raised_exception, nullptr);
-    raised.store(0, std::memory_order_relaxed);
+    const LockGuard guard(raise_lock);
+    exception = take_raised();
   }
   std::rethrow_exception(std::move(exception));
+}
+
+void ControlBlock::shield() noexcept {
+  if (shields++ == 0 && addressee != nullptr) addressee->shielded(true);
+}
+
+void ControlBlock::unshield() noexcept {
+  if (--shields == 0 && addressee != nullptr) addressee->shielded(false);
 }
 
 }  // namespace rouse::detail

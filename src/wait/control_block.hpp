@@ -25,6 +25,18 @@ struct BlockSite {
   std::uintptr_t object;
 };
 
+/// Whom an exception is raised at: the `run` of one thread, while its block may go on to others.
+/// Hears what becomes of it, so that another library's interruption keeps in step.
+class Addressee {
+ public:
+  virtual void raised() noexcept = 0;           // any thread, under raise_lock
+  virtual void taken() noexcept = 0;            // the addressed thread, under raise_lock
+  virtual void shielded(bool on) noexcept = 0;  // the addressed thread
+
+ protected:
+  ~Addressee() = default;
+};
+
 struct alignas(64) ControlBlock {
   enum State : std::uint32_t {
     empty,     // runs, and no hint is waiting
@@ -41,11 +53,11 @@ struct alignas(64) ControlBlock {
   Atomic<std::int32_t> last_waker_cpu{-1};
   Atomic<std::int32_t> event_fd{-1};  // made by the owner, kept as long as the block
 
-  // --- raising: any thread, under raise_lock; `raised` is read without it as a hint
-  // ----------------
+  // --- raising: any thread, under raise_lock. As a hint `raised` is read without it.
   Atomic<std::uint32_t> raised{0};
   Lock raise_lock;
   std::exception_ptr raised_exception;
+  Addressee* addressee = nullptr;  // written before the owner starts and by the owner
 
   // --- the owner only ----------------------------------------------------------------------------
   const AmbientStop* ambient = nullptr;
@@ -78,8 +90,13 @@ struct alignas(64) ControlBlock {
   /// Owner: makes the eventfd for poll() if there is none. Throws std::system_error.
   void ensure_event_fd();
 
-  /// Any thread: gives the owner an exception for its next blocking call. False if one is pending.
-  bool raise(std::exception_ptr exception) noexcept;
+  /// Whoever starts the owner, before: exceptions may be raised at `addressee` from here on.
+  void accept_raises(Addressee& addressee) noexcept;
+  /// Owner: at nobody any more. Returns what was raised and not thrown, or null.
+  std::exception_ptr refuse_raises() noexcept;
+  /// Any thread: gives the owner an exception for its next blocking call. False if the block does
+  /// not belong to `to`, or if one is pending, of which the addressee then hears once more.
+  bool raise(std::exception_ptr exception, const Addressee* to = nullptr) noexcept;
   /// Owner: whether a raised exception is to be thrown now.
   bool raise_due() const noexcept {
     return raised.load(std::memory_order_relaxed) != 0 && !raise_withheld();
@@ -88,6 +105,10 @@ struct alignas(64) ControlBlock {
   bool raise_withheld() const noexcept;
   /// Owner, if raise_due().
   [[noreturn]] void throw_raised();
+
+  /// Owner: what a Shield does. They nest.
+  void shield() noexcept;
+  void unshield() noexcept;
 
   /// The calling thread's. Throws std::bad_alloc in a thread's first call.
   static ControlBlock& current();
@@ -101,8 +122,14 @@ struct alignas(64) ControlBlock {
   static void release(ControlBlock* block) noexcept;
 
  private:
+  std::exception_ptr take_raised() noexcept;
   void enter(BlockSite site) noexcept;
   void leave() noexcept;
 };
+
+// Initial-exec: a load, where the default is a call. docs/design/linking.md has the price.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ControlBlock* this_block;
+
+inline ControlBlock* ControlBlock::current_or_null() noexcept { return this_block; }
 
 }  // namespace rouse::detail

@@ -33,25 +33,31 @@ ParkingTable::Dequeued ParkingTable::dequeue(WaitNode& node) noexcept {
           .call_due = !linked && node.waker.function != nullptr};
 }
 
-void ParkingTable::unlock_and_wake(Bucket& bucket, const void* key) noexcept {
-  // All nodes are marked and moved before the lock is left for the first time: after that the
-  // primitive may be gone, and another may wait at its address. Until a batch reaches them they
-  // hang in this list, under the bucket's lock as before, so that their waits can leave at any
-  // time.
-  WaitNode taken;
-  taken.next = taken.prev = &taken;
-  if (bucket.head.next != nullptr) {
-    for (WaitNode* node = bucket.head.next; node != &bucket.head;) {
-      WaitNode* const next = node->next;
-      if (node->key == key) {
-        unlink(*node);
-        node->signalled.store(true, std::memory_order_relaxed);
-        link_before(taken, *node);
-      }
-      node = next;
-    }
-  }
+WaitNode* ParkingTable::Waiters::find(WaitNode* node) noexcept {
+  if (node == nullptr) return nullptr;  // no node was ever in this bucket
+  while (node != &bucket_.head && node->key != key_) node = node->next;
+  return node == &bucket_.head ? nullptr : node;
+}
 
+void ParkingTable::Waiters::take(WaitNode& node) noexcept {
+  unlink(node);
+  node.signalled.store(true, std::memory_order_relaxed);
+  link_before(taken_, node);
+}
+
+void ParkingTable::Waiters::take_all() noexcept {
+  for (WaitNode* node = first(); node != nullptr;) {
+    WaitNode* const next = after(*node);
+    take(*node);
+    node = next;
+  }
+}
+
+// All nodes were marked and moved before the lock is left for the first time: after that the
+// primitive may be gone, and another may wait at its address. Until a batch reaches them they hang
+// in the list of `taken`, under the bucket's lock as before, so that their waits can leave at any
+// time.
+void ParkingTable::unlock_and_wake(Bucket& bucket, WaitNode& taken) noexcept {
   constexpr std::size_t batch_size = 32;
   struct Due {
     Waker waker;

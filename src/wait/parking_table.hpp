@@ -40,7 +40,38 @@ struct WaitNode {
 };
 
 class ParkingTable {
+  struct alignas(64) Bucket {
+    Lock lock;
+    WaitNode head;  // of a circular list; links are made with the first node
+
+    void append(WaitNode& node) noexcept;
+  };
+
  public:
+  /// The nodes of one key, the longest waiting first. For the function given to wake().
+  class Waiters {
+   public:
+    /// Null behind the last.
+    WaitNode* first() noexcept { return find(bucket_.head.next); }
+    WaitNode* after(WaitNode& node) noexcept { return find(node.next); }
+
+    /// Signals a node and ends its stay. Ask for the one after it before.
+    void take(WaitNode& node) noexcept;
+    void take_all() noexcept;
+
+   private:
+    friend class ParkingTable;
+
+    Waiters(Bucket& bucket, const void* key) noexcept : bucket_(bucket), key_(key) {
+      taken_.next = taken_.prev = &taken_;
+    }
+    WaitNode* find(WaitNode* node) noexcept;
+
+    Bucket& bucket_;
+    const void* const key_;
+    WaitNode taken_;  // the head of a list
+  };
+
   /// Under the lock of `key`'s bucket: if `validate()` holds, puts the node in and returns true.
   /// validate() looks at the primitive's word and marks there that it has waiters.
   template <class Validate>
@@ -63,14 +94,25 @@ class ParkingTable {
   /// Ends the node's stay. After it nobody touches the node.
   static Dequeued dequeue(WaitNode& node) noexcept;
 
-  /// Under the lock of `key`'s bucket calls `update()`, the last touch of the primitive, then takes
-  /// every node of `key`; wakes them after the lock was left.
+  /// Under the lock of `key`'s bucket calls `choose(Waiters&)`, which looks at the nodes of `key`
+  /// and takes some or all; its last act is the last touch of the primitive. Wakes whom it took
+  /// after the lock was left.
+  template <class Choose>
+  static void wake(const void* key, Choose&& choose) {
+    Bucket& bucket = bucket_of(key);
+    Waiters waiters(bucket, key);
+    bucket.lock.lock();
+    choose(waiters);
+    unlock_and_wake(bucket, waiters.taken_);
+  }
+
+  /// The same, with all nodes, after `update()`, which is the last touch of the primitive.
   template <class Update>
   static void wake_all(const void* key, Update&& update) {
-    Bucket& bucket = bucket_of(key);
-    bucket.lock.lock();
-    update();
-    unlock_and_wake(bucket, key);
+    wake(key, [&](Waiters& waiters) {
+      update();
+      waiters.take_all();
+    });
   }
 
   /// Fibonacci hashing: neighbours in memory land far apart.
@@ -83,16 +125,9 @@ class ParkingTable {
   static void reset_after_fork() noexcept;
 
  private:
-  struct alignas(64) Bucket {
-    Lock lock;
-    WaitNode head;  // of a circular list; links are made with the first node
-
-    void append(WaitNode& node) noexcept;
-  };
-
   static Bucket& bucket_of(const void* key) noexcept { return buckets_[bucket_index(key)]; }
 
-  static void unlock_and_wake(Bucket& bucket, const void* key) noexcept;
+  static void unlock_and_wake(Bucket& bucket, WaitNode& taken) noexcept;
 
   static constexpr unsigned bucket_bits_ = 10;
   static Bucket buckets_[std::size_t{1} << bucket_bits_];

@@ -4,8 +4,8 @@
 
 namespace rouse {
 
-Shield::Shield() { ++detail::ControlBlock::current().shields; }
+Shield::Shield() { detail::ControlBlock::current().shield(); }
 
-Shield::~Shield() { --detail::ControlBlock::current_or_null()->shields; }
+Shield::~Shield() { detail::ControlBlock::current_or_null()->unshield(); }
 
 }  // namespace rouse

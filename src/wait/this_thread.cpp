@@ -47,9 +47,9 @@ AmbientStop::~AmbientStop() { thread_->ambient = outer_; }
 
 void AmbientStop::deadline_passed() const noexcept {
   // Stop callbacks of user code run here: a wait in them must not throw what was raised.
-  ++thread_->shields;
+  thread_->shield();
   scope_->stop_by_deadline();
-  --thread_->shields;
+  thread_->unshield();
 }
 
 }  // namespace detail

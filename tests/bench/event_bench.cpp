@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -27,6 +26,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <absl/synchronization/mutex.h>
@@ -200,9 +200,7 @@ double wake_of_long_sleeper(std::size_t operations) {
     baton.give();
   }
   sleeper.join();
-  const auto middle = latencies.begin() + static_cast<std::ptrdiff_t>(operations / 2);
-  std::nth_element(latencies.begin(), middle, latencies.end());
-  return *middle;
+  return median(std::move(latencies));
 }
 
 // --- what does not block -------------------------------------------------------------------------

@@ -65,13 +65,6 @@ const char* unit_name(Unit unit) {
   return unit == Unit::nanoseconds ? "ns" : unit == Unit::bytes ? "B" : "count";
 }
 
-double median(std::vector<double> samples) {
-  const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
-  std::nth_element(samples.begin(), middle, samples.end());
-  if (samples.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(samples.begin(), middle)) / 2;
-}
-
 struct Measured {
   const Contestant* contestant;
   std::vector<double> samples;
@@ -286,6 +279,13 @@ double memory_in_use() {
     if (word == "Pss:" && file >> kibibytes) return kibibytes * 1024;
   }
   throw std::runtime_error("/proc/self/smaps_rollup tells no Pss");
+}
+
+double median(std::vector<double> samples) {
+  const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
+  std::nth_element(samples.begin(), middle, samples.end());
+  if (samples.size() % 2 == 1) return *middle;
+  return (*middle + *std::max_element(samples.begin(), middle)) / 2;
 }
 
 }  // namespace rouse::bench

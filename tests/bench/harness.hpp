@@ -92,6 +92,9 @@ void keep(T&& value) {
   asm volatile("" : : "g"(&value) : "memory");
 }
 
+/// The middle one of `samples`, or the mean of the two in the middle. There is at least one.
+double median(std::vector<double> samples);
+
 using Clock = std::chrono::steady_clock;
 
 inline double nanoseconds(Clock::duration d) {

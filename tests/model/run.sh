@@ -16,6 +16,8 @@ models=${ROUSE_MODEL_DIR:-$here}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 status=0
+ccache=()
+if command -v ccache >/dev/null; then ccache=(ccache); fi
 
 # problem TEXT [FILE]: FILE is the output that shows it.
 problem() {
@@ -36,7 +38,7 @@ build() {
     problem "spin -a $* $model.pml" spin.log
     return 1
   fi
-  if ! "${CC:-cc}" -O0 -w -DSAFETY -o pan pan.c >cc.log 2>&1; then
+  if ! { "${ccache[@]}" "${CC:-cc}" -O0 -w -DSAFETY -c pan.c && "${CC:-cc}" -o pan pan.o; } >cc.log 2>&1; then
     problem "compiling the verifier of $model $*" cc.log
     return 1
   fi

@@ -4,7 +4,7 @@
 #include "rouse/thread/stoppable_thread.hpp"
 #include "rouse/wait/sleep.hpp"
 
-#include "support/on_cpu.hpp"
+#include "support/at_once.hpp"
 #include "support/rendezvous.hpp"
 #include "support/scale.hpp"
 
@@ -28,35 +28,9 @@ namespace {
 using namespace std::chrono_literals;
 using rouse::StoppableThread;
 using rouse::WaitStatus;
+using rouse::test::at_once;
 using rouse::test::delay;
-using rouse::test::OnCpu;
-using rouse::test::Rendezvous;
 using rouse::test::rounds;
-
-// Runs all of `actions` at the same instant on threads of their own, `count` times; `prepare` comes
-// before each time, `check` after it.
-void at_once(int count, std::vector<std::function<void(int)>> actions,
-             const std::function<void()>& prepare, const std::function<void(int)>& check) {
-  Rendezvous meet(static_cast<int>(actions.size()) + 1);
-  std::vector<std::jthread> threads;
-  for (std::size_t a = 0; a < actions.size(); ++a) {
-    threads.emplace_back([&meet, &action = actions[a], a, count] {
-      // The started threads inherit the CPU of the first.
-      const OnCpu on_cpu(a);
-      for (int i = 0; i < count; ++i) {
-        meet.arrive();
-        action(i);
-        meet.arrive();
-      }
-    });
-  }
-  for (int i = 0; i < count; ++i) {
-    prepare();
-    meet.arrive();
-    meet.arrive();
-    check(i);
-  }
-}
 
 // A join that comes before start() has returned says that the thread was never started; one that
 // comes later joins. Nothing in between.

@@ -76,6 +76,37 @@ TEST(Raise, IsDeliveredOnceAndTheFirstWins) {
   EXPECT_EQ(rouse::sleep_for(1ms), WaitStatus::timeout);
 }
 
+// Told to whoever keeps another library's interruption in step.
+struct Log final : rouse::detail::Addressee {
+  void raised() noexcept override { calls += 'r'; }
+  void taken() noexcept override { calls += 't'; }
+  void shielded(bool on) noexcept override { calls += on ? '(' : ')'; }
+  std::string calls;
+};
+
+TEST(Raise, IsForOneAddresseeWhoHearsOfIt) {
+  ControlBlock& self = ControlBlock::current();
+  Log log;
+  Log another;
+  EXPECT_FALSE(self.raise(error("too early"), &log));
+  self.accept_raises(log);
+  EXPECT_FALSE(self.raise(error("meant for another"), &another));
+  EXPECT_FALSE(self.raise(error("meant for nobody")));
+  EXPECT_TRUE(self.raise(error("first"), &log));
+  EXPECT_FALSE(self.raise(error("second"), &log));
+  EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error);
+  {
+    const rouse::Shield outer;
+    const rouse::Shield inner;
+    EXPECT_TRUE(self.raise(error("left over"), &log));
+  }
+  EXPECT_NE(self.refuse_raises(), nullptr);
+  EXPECT_FALSE(self.raise(error("too late"), &log));
+  EXPECT_EQ(self.refuse_raises(), nullptr);
+  EXPECT_EQ(log.calls, "rrt(r)t");
+  EXPECT_EQ(another.calls, "");
+}
+
 TEST(Raise, DoesNotReachAWaitThatNeedNotBlock) {
   ControlBlock& self = ControlBlock::current();
   self.raise(error("later"));

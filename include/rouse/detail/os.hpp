@@ -45,6 +45,9 @@ int cpu() noexcept;
 
 void cpu_relax() noexcept;
 
+/// Lets another thread of this CPU run, if there is one.
+void yield() noexcept;
+
 /// A non-blocking, close-on-exec eventfd, or -1 with errno set.
 int event_fd_create() noexcept;
 void event_fd_post(int fd) noexcept;

@@ -63,11 +63,7 @@ class [[gnu::visibility("default")]] StoppableThread {
   requires std::invocable<Body&, std::stop_token> || std::invocable<Body&>
   explicit StoppableThread(Body body, ThreadOptions options = {})
       : StoppableThread(std::move(options)) {
-    if constexpr (std::invocable<Body&, std::stop_token>) {
-      body_ = std::move(body);
-    } else {
-      body_ = [body = std::move(body)](std::stop_token) mutable { body(); };
-    }
+    set_body(std::move(body));
   }
 
   /// Stops and joins a thread that was made from a callable; blocks until it has ended. An
@@ -135,8 +131,20 @@ class [[gnu::visibility("default")]] StoppableThread {
   void stop_and_join() noexcept;
 
  private:
+  friend class InterruptibleThread;
   friend class StopAll;
   struct [[gnu::visibility("hidden")]] Impl;
+
+  [[gnu::visibility("hidden")]] explicit StoppableThread(std::unique_ptr<Impl> impl);
+
+  template <class Body>
+  void set_body(Body body) {
+    if constexpr (std::invocable<Body&, std::stop_token>) {
+      body_ = std::move(body);
+    } else {
+      body_ = [body = std::move(body)](std::stop_token) mutable { body(); };
+    }
+  }
 
   bool join_until(detail::Deadline deadline);
   WaitStatus wait_ended(detail::Deadline deadline, const std::stop_token& stop);

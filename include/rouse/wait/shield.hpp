@@ -14,8 +14,9 @@
 //
 // Thread safety: belongs to the thread that made it. Shields nest.
 // While one lives, waits of this thread do not see its ambient stop (nor the deadline of a bound
-// scope), this_thread::stop_token() is empty, and raised exceptions wait. A token that is given to
-// a wait by name is obeyed as ever. What was held back takes effect in the first wait after it.
+// scope), this_thread::stop_token() is empty, and raised exceptions wait; in an InterruptibleThread
+// so does Boost's interruption. A token that is given to a wait by name is obeyed as ever. What was
+// held back takes effect in the first wait after it.
 
 namespace rouse {
 

@@ -1,8 +1,12 @@
 // The core, compiled once more over the scheduler's seam, from the varied copies of its sources.
 
+#include "detail/complain.cpp"
 #include "detail/one_copy.cpp"
 #include "detail/thread_name.cpp"
-#include "thread/complain.cpp"
+#include "sync/held_locks.cpp"
+#include "sync/reader_slots.cpp"
+#include "sync/rw_lock.cpp"
+#include "thread/interruptible_thread.cpp"
 #include "thread/stop_all.cpp"
 #include "thread/stoppable_thread.cpp"
 #include "thread/thread_activity.cpp"

@@ -14,6 +14,41 @@ rouse_vary(include/rouse/detail/lock.hpp
   [=[spins_ = 30;]=]
   [=[spins_ = 1;]=])
 
+# Two rows of one slot, so that threads lack one and locks meet in one. Two writers that look at the
+# slots in vain take `spread` off.
+rouse_vary(src/sync/reader_slots.hpp
+  [=[columns_ = 8;]=]
+  [=[columns_ = 1;]=])
+rouse_vary(src/sync/reader_slots.hpp
+  [=[    return (address(lock) * std::uint64_t{0x9E3779B97F4A7C15}) >> 61;]=]
+  [=[    return address(lock) & 0;]=])
+rouse_vary(src/sync/reader_slots.hpp
+  [=[row_words_ = 4;]=]
+  [=[row_words_ = 1;]=])
+rouse_vary(src/sync/reader_slots.cpp
+  [=[while (~claimed != 0) {]=]
+  [=[while ((~claimed & 3) != 0) {]=])
+rouse_vary(src/sync/rw_lock.cpp
+  [=[searches_per_spread = 32;]=]
+  [=[searches_per_spread = 2;]=])
+rouse_vary(src/sync/rw_lock.cpp
+  [=[rounds_ = 2;]=]
+  [=[rounds_ = 0;]=])
+rouse_vary(src/sync/rw_lock.cpp
+  [=[yields_ = 32;]=]
+  [=[yields_ = 1;]=])
+# A thread of the system is many modelled ones, each of which gives its row back.
+rouse_vary(src/sync/reader_slots.hpp
+  [=[  static void give_back() noexcept;]=]
+  [=[ public:
+  static void give_back() noexcept;
+
+ private:]=])
+rouse_vary(src/sync/reader_slots.cpp
+  [=[void ReaderSlots::give_back() noexcept {]=]
+  [=[void ReaderSlots::give_back() noexcept {
+  if (row_ == nullptr) return;]=])
+
 # The operations of stop tokens are the standard library's: a switch may come before them too.
 rouse_vary(src/wait/blocking.cpp
   [=[  return (ambient_ != nullptr && ambient_->stop_requested()) ||]=]
@@ -47,18 +82,18 @@ rouse_mutant(parker parks_without_a_look src/wait/control_block.cpp
   if (blind) state.store(parked, std::memory_order_relaxed);
   if (blind || state.compare_exchange_strong(expected, parked, std::memory_order_relaxed)) {]=])
 rouse_mutant(parker hint_before_the_news src/wait/control_block.cpp
-  [=[    raised.store(1, std::memory_order_relaxed);
-  }
-  notify();
+  [=[std::exception_ptr exception, const Addressee* to) noexcept {]=]
+  [=[std::exception_ptr exception, const Addressee* to) noexcept {
+  if (test::model::mutant("hint_before_the_news")) notify();]=])
+rouse_vary(src/wait/control_block.cpp
+  [=[  notify();
   return true;]=]
-  [=[    if (!test::model::mutant("hint_before_the_news")) raised.store(1, std::memory_order_relaxed);
-  }
-  notify();
-  if (test::model::mutant("hint_before_the_news")) raised.store(1, std::memory_order_relaxed);
+  [=[  if (!test::model::mutant("hint_before_the_news")) notify();
   return true;]=])
 rouse_mutant(parker second_raise_wins src/wait/control_block.cpp
-  [=[    if (raised_exception != nullptr) return false;]=]
-  [=[    if (raised_exception != nullptr && !test::model::mutant("second_raise_wins")) return false;]=])
+  [=[    const bool pending = raised_exception != nullptr;]=]
+  [=[    const bool pending =
+        raised_exception != nullptr && !test::model::mutant("second_raise_wins");]=])
 rouse_mutant(parker pool_without_lock src/wait/control_block.cpp
   [=[    LockGuard guard(pool.lock);
     if (ControlBlock* block = pool.free) {]=]
@@ -100,18 +135,22 @@ rouse_mutant(fd ready_after_the_end_is_lost src/wait/fd.cpp
 # --- events ----------------------------------------------------------------------------------------
 
 rouse_mutant(event word_changed_after_the_lock src/wait/parking_table.hpp
-  [=[    update();
-    unlock_and_wake(bucket, key);]=]
+  [=[    wake(key, [&](Waiters& waiters) {
+      update();
+      waiters.take_all();
+    });]=]
   [=[    const bool late = test::model::mutant("word_changed_after_the_lock");
-    if (!late) update();
-    unlock_and_wake(bucket, key);
+    wake(key, [&](Waiters& waiters) {
+      if (!late) update();
+      waiters.take_all();
+    });
     if (late) update();]=])
 rouse_mutant(event node_marked_after_the_lock src/wait/parking_table.cpp
-  [=[        node->signalled.store(true, std::memory_order_relaxed);
-        link_before(taken, *node);]=]
-  [=[        if (!test::model::mutant("node_marked_after_the_lock"))
-          node->signalled.store(true, std::memory_order_relaxed);
-        link_before(taken, *node);]=])
+  [=[  node.signalled.store(true, std::memory_order_relaxed);
+  link_before(taken_, node);]=]
+  [=[  if (!test::model::mutant("node_marked_after_the_lock"))
+    node.signalled.store(true, std::memory_order_relaxed);
+  link_before(taken_, node);]=])
 rouse_vary(src/wait/parking_table.cpp
   [=[    Due batch[batch_size];]=]
   [=[    Due batch[batch_size];
@@ -165,8 +204,12 @@ rouse_vary(src/wait/blocking.cpp
   [=[  if (foreign_ && !callback_) callback_]=]
   [=[  if (foreign_ && !callback_ && !callback_ended_) callback_]=])
 rouse_mutant(event wakes_the_whole_bucket src/wait/parking_table.cpp
-  [=[      if (node->key == key) {]=]
-  [=[      if (node->key == key || test::model::mutant("wakes_the_whole_bucket")) {]=])
+  [=[ && node->key != key_) node]=]
+  [=[ && node->key != key_ && !test::model::mutant("wakes_the_whole_bucket")) node]=])
+rouse_vary(src/wait/parking_table.hpp
+  [=[      taken_.next = taken_.prev = &taken_;]=]
+  [=[      taken_.next = taken_.prev = &taken_;
+      taken_.key = key_;]=])
 rouse_mutant(event bucket_scanned_again src/wait/parking_table.cpp
   [=[    bucket.lock.lock();
   }
@@ -175,7 +218,7 @@ rouse_mutant(event bucket_scanned_again src/wait/parking_table.cpp
     if (test::model::mutant("bucket_scanned_again")) {
       for (WaitNode* node = bucket.head.next; node != &bucket.head;) {
         WaitNode* const next = node->next;
-        if (node->key == key) {
+        if (node->key == taken.key) {
           unlink(*node);
           node->signalled.store(true, std::memory_order_relaxed);
           link_before(taken, *node);
@@ -219,6 +262,74 @@ rouse_mutant(wait_any other_nodes_stay src/wait/event.cpp
   [=[      ready = true;
       index = i;
       if (test::model::mutant("other_nodes_stay")) break;]=])
+
+# --- raised exceptions -----------------------------------------------------------------------------
+
+rouse_mutant(raise raised_at_the_next_owner src/wait/control_block.cpp
+  [=[    if (addressee != to) return false;]=]
+  [=[    if (addressee != to && !test::model::mutant("raised_at_the_next_owner")) return false;]=])
+rouse_mutant(raise raised_told_after_the_lock src/wait/control_block.cpp
+  [=[    if (addressee != nullptr) addressee->raised();
+    if (pending) return false;
+  }]=]
+  [=[    const bool late = test::model::mutant("raised_told_after_the_lock");
+    if (addressee != nullptr && !late) addressee->raised();
+    if (pending) return false;
+  }
+  if (addressee != nullptr && test::model::mutant("raised_told_after_the_lock"))
+    addressee->raised();]=])
+rouse_mutant(raise addressee_stays src/wait/control_block.cpp
+  [=[  addressee = nullptr;
+  return pending;]=]
+  [=[  if (!test::model::mutant("addressee_stays")) addressee = nullptr;
+  return pending;]=])
+rouse_mutant(raise leftover_stays src/wait/control_block.cpp
+  [=[  std::exception_ptr pending = take_raised();]=]
+  [=[  if (test::model::mutant("leftover_stays")) {
+    addressee = nullptr;
+    return nullptr;
+  }
+  std::exception_ptr pending = take_raised();]=])
+rouse_mutant(raise taken_told_after_the_lock src/wait/control_block.cpp
+  [=[  if (addressee != nullptr) addressee->taken();]=]
+  [=[  if (addressee != nullptr && !test::model::mutant("taken_told_after_the_lock"))
+    addressee->taken();]=])
+rouse_vary(src/wait/control_block.cpp
+  [=[  std::rethrow_exception(std::move(exception));]=]
+  [=[  if (addressee != nullptr && test::model::mutant("taken_told_after_the_lock"))
+    addressee->taken();
+  std::rethrow_exception(std::move(exception));]=])
+rouse_mutant(raise slot_without_lock src/wait/control_block.cpp
+  [=[    const LockGuard guard(raise_lock);
+    exception = take_raised();]=]
+  [=[    Lock another;
+    const LockGuard guard(test::model::mutant("slot_without_lock") ? another : raise_lock);
+    exception = take_raised();]=])
+rouse_mutant(raise thrown_under_a_shield src/wait/control_block.cpp
+  [=[  return shields != 0 ||]=]
+  [=[  return (shields != 0 && !test::model::mutant("thrown_under_a_shield")) ||]=])
+rouse_mutant(raise inner_shield_ends_the_outer src/wait/control_block.cpp
+  [=[  if (--shields == 0 &&]=]
+  [=[  if ((--shields == 0 || test::model::mutant("inner_shield_ends_the_outer")) &&]=])
+rouse_mutant(raise raise_before_a_signal src/wait/event.cpp
+  [=[  if (ready) return {WaitStatus::ready, index};]=]
+  [=[  if (ready && !(test::model::mutant("raise_before_a_signal") && blocking.thread().raise_due()))
+    return {WaitStatus::ready, index};]=])
+rouse_mutant(raise thrown_before_run src/thread/stoppable_thread.cpp
+  [=[    const Shield shield;
+    (void)launched.wait();]=]
+  [=[    std::optional<Shield> shield;
+    if (!test::model::mutant("thrown_before_run")) shield.emplace();
+    (void)launched.wait();]=])
+rouse_mutant(raise accepted_after_run src/thread/interruptible_thread.cpp
+  [=[    ~AtEnd() { (void)detail]=]
+  [=[    ~AtEnd() {
+      if (!test::model::mutant("accepted_after_run")) (void)detail]=])
+rouse_mutant(raise raised_once_only src/thread/interruptible_thread.cpp
+  [=[    if (deadline.expired()) return false;]=]
+  [=[    if (test::model::mutant("raised_once_only"))
+      return impl.ended.wait_until(deadline.time_point()) == WaitStatus::ready;
+    if (deadline.expired()) return false;]=])
 
 # --- scopes ----------------------------------------------------------------------------------------
 
@@ -274,3 +385,144 @@ rouse_mutant(stop_all exception_told_twice src/thread/stoppable_thread.cpp
   if (twice ? has_error.load(std::memory_order_relaxed)
             : has_error.exchange(false, std::memory_order_relaxed)) {
     std::rethrow_exception(twice ? error : std::exchange(error, nullptr));]=])
+
+# --- the readers-writer lock -----------------------------------------------------------------------
+
+rouse_mutant(rw_lock no_second_look src/sync/rw_lock.cpp
+  [=[  seen = word_.load(std::memory_order_seq_cst);
+  if (]=]
+  [=[  seen = word_.load(std::memory_order_seq_cst);
+  if (test::model::mutant("no_second_look")) return true;
+  if (]=])
+rouse_mutant(rw_lock slot_though_it_is_in_use src/sync/reader_slots.hpp
+  [=[    return slot.load(std::memory_order_relaxed) == 0 ? &slot : nullptr;]=]
+  [=[    return slot.load(std::memory_order_relaxed) == 0 ||
+                   test::model::mutant("slot_though_it_is_in_use")
+               ? &slot
+               : nullptr;]=])
+rouse_mutant(rw_lock leaver_ignores_the_tag src/sync/reader_slots.hpp
+  [=[    if ((slot.exchange(0, std::memory_order_release) & tag) != 0) wake_writer(slot);]=]
+  [=[    if ((slot.exchange(0, std::memory_order_release) & tag) != 0 &&
+        !test::model::mutant("leaver_ignores_the_tag")) wake_writer(slot);]=])
+rouse_mutant(rw_lock tag_hides_the_slot src/sync/reader_slots.hpp
+  [=[    return (slot.load(std::memory_order_relaxed) & ~tag) == address(lock) ? &slot : nullptr;]=]
+  [=[    const std::uintptr_t hidden = test::model::mutant("tag_hides_the_slot") ? 0 : tag;
+    return (slot.load(std::memory_order_relaxed) & ~hidden) == address(lock) ? &slot : nullptr;]=])
+rouse_mutant(rw_lock leaver_ignores_draining include/rouse/sync/rw_lock.hpp
+  [=[    return (before & draining_) != 0 && before < 2 * one_reader_;]=]
+  [=[    return (before & draining_) != 0 && before < 2 * one_reader_ &&
+           !test::model::mutant("leaver_ignores_draining");]=])
+rouse_mutant(rw_lock draining_read_late include/rouse/sync/rw_lock.hpp
+  [=[    } else if (last_of_drained(word_.fetch_sub(one_reader_, std::memory_order_release))) {]=]
+  [=[    } else if (last_of_drained(
+                   word_.fetch_sub(one_reader_, std::memory_order_release)) ||
+               (test::model::mutant("draining_read_late") &&
+                (word_.load(std::memory_order_relaxed) & draining_) != 0)) {]=])
+rouse_mutant(rw_lock unlock_by_store include/rouse/sync/rw_lock.hpp
+  [=[    if (((seen | checks_) & queued_) != 0 ||]=]
+  [=[    if ((seen & queued_) == 0 && test::model::mutant("unlock_by_store")) {
+      word_.store(seen & ~writer_, std::memory_order_release);
+      return;
+    }
+    if (((seen | checks_) & queued_) != 0 ||]=])
+rouse_mutant(rw_lock slots_not_looked_at src/sync/rw_lock.cpp
+  [=[    if (spread && !ReaderSlots::all_of(
+                      &lock_,]=]
+  [=[    if (spread && !test::model::mutant("slots_not_looked_at") && !ReaderSlots::all_of(
+                      &lock_,]=])
+rouse_mutant(rw_lock count_not_awaited src/sync/rw_lock.cpp
+  [=[    if (!drain_count()) return false;]=]
+  [=[    if (!test::model::mutant("count_not_awaited") && !drain_count()) return false;]=])
+rouse_mutant(rw_lock tagged_though_it_is_empty src/sync/rw_lock.cpp
+  [=[        std::uintptr_t seen = address;]=]
+  [=[        std::uintptr_t seen = address;
+        if (test::model::mutant("tagged_though_it_is_empty")) {
+          slot.store(address | ReaderSlots::tag, std::memory_order_relaxed);
+          return true;
+        }]=])
+rouse_mutant(rw_lock sleeps_without_draining src/sync/rw_lock.cpp
+  [=[        while (seen >= one_reader_) {]=]
+  [=[        if (test::model::mutant("sleeps_without_draining")) return seen >= one_reader_;
+        while (seen >= one_reader_) {]=])
+rouse_mutant(rw_lock queues_without_a_look src/sync/rw_lock.cpp
+  [=[        while ((seen & writer_) != 0) {
+          if (lock_]=]
+  [=[        while ((seen & writer_) != 0 || test::model::mutant("queues_without_a_look")) {
+          if (lock_]=])
+rouse_mutant(rw_lock queues_unknown src/sync/rw_lock.cpp
+  [=[seen, seen | queued_, std::memory_order_relaxed)) {]=]
+  [=[seen, seen | (test::model::mutant("queues_unknown") ? 0 : queued_),
+                                              std::memory_order_relaxed)) {]=])
+rouse_mutant(rw_lock gives_up_silently src/sync/rw_lock.cpp
+  [=[    // Also lets in the readers that were held back.
+    lock_.hand_over(0);]=]
+  [=[    if (test::model::mutant("gives_up_silently")) {
+      lock_.word_.fetch_and(~(writer_ | queued_ | draining_), std::memory_order_release);
+    } else {
+      lock_.hand_over(0);
+    }]=])
+rouse_mutant(rw_lock no_look_at_the_node src/sync/rw_lock.cpp
+  [=[    return ParkingTable::dequeue(node).signalled ? Outcome::signalled : Outcome::ended;]=]
+  [=[    const bool signalled = ParkingTable::dequeue(node).signalled;
+    if (test::model::mutant("no_look_at_the_node") && blocking_.ended()) return Outcome::ended;
+    return signalled ? Outcome::signalled : Outcome::ended;]=])
+rouse_mutant(rw_lock served_writer_goes_in src/sync/rw_lock.cpp
+  [=[    if (drain()) return WaitStatus::ready;]=]
+  [=[    if (served_ && test::model::mutant("served_writer_goes_in")) return WaitStatus::ready;
+    if (drain()) return WaitStatus::ready;]=])
+rouse_mutant(rw_lock woken_goes_in src/sync/rw_lock.cpp
+  [=[        if (node.served) return true;]=]
+  [=[        served_ = node.served;
+        if (node.served || test::model::mutant("woken_goes_in")) return true;]=])
+rouse_vary(src/sync/rw_lock.cpp
+  [=[  const bool may_spin_;]=]
+  [=[  bool served_ = false;
+  const bool may_spin_;]=])
+rouse_mutant(rw_lock queued_is_dropped src/sync/rw_lock.cpp
+  [=[        left = queued_;]=]
+  [=[        if (!test::model::mutant("queued_is_dropped")) left = queued_;]=])
+rouse_mutant(rw_lock two_writers_are_served src/sync/rw_lock.cpp
+  [=[      if (node->mode == Mode::exclusive && std::exchange(writer, true)) {]=]
+  [=[      if (node->mode == Mode::exclusive && std::exchange(writer, true) &&
+          !test::model::mutant("two_writers_are_served")) {]=])
+rouse_mutant(rw_lock served_but_not_counted src/sync/rw_lock.cpp
+  [=[      if (serve) given +=]=]
+  [=[      if (serve && !test::model::mutant("served_but_not_counted")) given +=]=])
+rouse_mutant(rw_lock tries_with_one_look src/sync/rw_lock.cpp
+  [=[  if ((seen & spread_) != 0 && in_slots()) {
+    hand_over(0);]=]
+  [=[  if ((seen & spread_) != 0 && !test::model::mutant("tries_with_one_look") && in_slots()) {
+    hand_over(0);]=])
+rouse_mutant(rw_lock tries_and_leaves_silently src/sync/rw_lock.cpp
+  [=[in_slots()) {
+    hand_over(0);]=]
+  [=[in_slots()) {
+    if (test::model::mutant("tries_and_leaves_silently"))
+      word_.fetch_and(~(writer_ | queued_), std::memory_order_release);
+    else
+      hand_over(0);]=])
+rouse_mutant(rw_lock upgrade_ignores_readers src/sync/rw_lock.cpp
+  [=[  if (!alone) {]=]
+  [=[  if (!alone && !test::model::mutant("upgrade_ignores_readers")) {]=])
+rouse_mutant(rw_lock upgrade_gives_up_silently src/sync/rw_lock.cpp
+  [=[    hand_over(0);
+    return false;
+  }
+  if (mine != nullptr) {]=]
+  [=[    if (test::model::mutant("upgrade_gives_up_silently")) {
+      word_.fetch_and(~(writer_ | queued_), std::memory_order_release);
+    } else {
+      hand_over(0);
+    }
+    return false;
+  }
+  if (mine != nullptr) {]=])
+rouse_mutant(rw_lock upgrade_keeps_its_share src/sync/rw_lock.cpp
+  [=[    word_.fetch_sub(one_reader_, std::memory_order_relaxed);]=]
+  [=[    if (!test::model::mutant("upgrade_keeps_its_share"))
+      word_.fetch_sub(one_reader_, std::memory_order_relaxed);]=])
+rouse_mutant(rw_lock downgrade_in_two_steps src/sync/rw_lock.cpp
+  [=[  hand_over(one_reader_);]=]
+  [=[  const bool two = test::model::mutant("downgrade_in_two_steps");
+  hand_over(two ? 0 : one_reader_);
+  if (two) word_.fetch_add(one_reader_, std::memory_order_acquire);]=])

@@ -30,6 +30,8 @@ struct Weakening {
 std::vector<std::memory_order> weaker(const Site& site) {
   using enum std::memory_order;
   switch (site.order) {
+    case seq_cst:
+      return {site.kind == 'l' ? acquire : site.kind == 's' ? release : acq_rel};
     case acq_rel:
       return {acquire, release};
     case acquire:

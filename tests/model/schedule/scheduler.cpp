@@ -420,6 +420,7 @@ Scheduler::Location& Scheduler::touch(const Cell& cell, std::uint32_t site) {
     Location& location = locations_[cell.location_];
     location.history.clear();
     location.history.push_back({cell.value_, false, {}});
+    location.agreed = 0;
     location.threads = 0;
     location.sites.clear();
   }
@@ -431,8 +432,15 @@ Scheduler::Location& Scheduler::touch(const Cell& cell, std::uint32_t site) {
   return location;
 }
 
+std::size_t Scheduler::oldest_for(const Cell& cell, const Location& location,
+                                  std::memory_order order) {
+  const std::size_t known = threads_[static_cast<std::size_t>(self_index)].view.of(cell.location_);
+  return order == std::memory_order_seq_cst ? std::max(known, location.agreed) : known;
+}
+
 void Scheduler::see(const Cell& cell, Location& location, std::size_t index,
                     std::memory_order order) {
+  if (order == std::memory_order_seq_cst) location.agreed = std::max(location.agreed, index);
   View& view = threads_[static_cast<std::size_t>(self_index)].view;
   view.of(cell.location_) = static_cast<std::uint32_t>(index);
   const Message& message = location.history[index];
@@ -444,6 +452,7 @@ void Scheduler::append(const Cell& cell, Location& location, std::uint64_t value
   View& view = threads_[static_cast<std::size_t>(self_index)].view;
   const std::size_t index = location.history.size();
   view.of(cell.location_) = static_cast<std::uint32_t>(index);
+  if (order == std::memory_order_seq_cst) location.agreed = index;
   Message message{value, false, {}};
   if (hands_on && location.history.back().carries) {
     message.carries = true;
@@ -462,7 +471,7 @@ std::uint64_t Scheduler::load(const Cell& cell, std::memory_order order, const W
   point_at(site);
   Location& location = touch(cell, site);
   const std::size_t newest = location.history.size() - 1;
-  const std::size_t oldest = threads_[static_cast<std::size_t>(self_index)].view.of(cell.location_);
+  const std::size_t oldest = oldest_for(cell, location, order);
   const std::size_t index =
       newest == oldest ? newest : newest - choose(static_cast<unsigned>(newest - oldest + 1));
   see(cell, location, index, order);
@@ -480,14 +489,15 @@ void Scheduler::store(Cell& cell, std::uint64_t value, std::memory_order order,
   trace("stores", site, value);
 }
 
-std::uint64_t Scheduler::exchange(Cell& cell, std::uint64_t value, bool add,
-                                  std::memory_order order, const Where& where) {
-  const std::uint32_t site = site_of(where, add ? "fetch_add" : "exchange", 'x', 0, order);
+std::uint64_t Scheduler::update(Cell& cell, const char* what, Cell::Change* change,
+                                std::uint64_t operand, std::memory_order order,
+                                const Where& where) {
+  const std::uint32_t site = site_of(where, what, 'x', 0, order);
   point_at(site);
   Location& location = touch(cell, site);
   const std::uint64_t before = location.history.back().value;
   see(cell, location, location.history.size() - 1, order);
-  cell.value_ = add ? before + value : value;
+  cell.value_ = change(before, operand);
   append(cell, location, cell.value_, order, true);
   trace("exchanges", site, before);
   return before;
@@ -501,7 +511,7 @@ bool Scheduler::compare_exchange(Cell& cell, std::uint64_t& expected, std::uint6
   point_at(site);
   Location& location = touch(cell, site);
   const std::size_t newest = location.history.size() - 1;
-  const std::size_t oldest = threads_[static_cast<std::size_t>(self_index)].view.of(cell.location_);
+  const std::size_t oldest = oldest_for(cell, location, failure);
   const bool matches = location.history[newest].value == expected;
 
   // A failure is a load, which may give an older value; a weak one may also fail for no reason.
@@ -596,16 +606,10 @@ void Cell::store(std::uint64_t value, std::memory_order order, const Where& wher
   }
 }
 
-std::uint64_t Cell::exchange(std::uint64_t value, std::memory_order order,
-                             const Where& where) noexcept {
-  if (self_index < 0) return std::exchange(value_, value);
-  return Scheduler::instance().exchange(*this, value, false, order, where);
-}
-
-std::uint64_t Cell::fetch_add(std::uint64_t value, std::memory_order order,
-                              const Where& where) noexcept {
-  if (self_index < 0) return std::exchange(value_, value_ + value);
-  return Scheduler::instance().exchange(*this, value, true, order, where);
+std::uint64_t Cell::update(const char* what, Change* change, std::uint64_t operand,
+                           std::memory_order order, const Where& where) noexcept {
+  if (self_index < 0) return std::exchange(value_, change(value_, operand));
+  return Scheduler::instance().update(*this, what, change, operand, order, where);
 }
 
 bool Cell::compare_exchange(std::uint64_t& expected, std::uint64_t desired,
@@ -661,6 +665,8 @@ int cpu() noexcept { return Scheduler::instance().cpus_differ ? Scheduler::self(
 void cpu_relax() noexcept {
   if (Scheduler::self() >= 0) Scheduler::instance().relax();
 }
+
+void yield() noexcept { cpu_relax(); }
 
 int event_fd_create() noexcept { return Scheduler::instance().event_fd_create(); }
 void event_fd_post(int fd) noexcept { Scheduler::instance().post(fd); }

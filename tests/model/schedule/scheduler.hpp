@@ -8,7 +8,9 @@
 // Memory: each atomic keeps its stores in the order in which they were made. A thread's view says
 // which of them it knows of; a load may give any that is not older. A release store carries the
 // view of its thread, an acquire load takes it over, a read-modify-write reads the newest and hands
-// on what its predecessor carried. So stale values are found where the orders permit them.
+// on what its predecessor carried. The sequentially consistent operations are in the order in which
+// they run: such a load gives nothing older than what another one made or saw. So stale values are
+// found where the orders permit them.
 
 #include "rouse/detail/os.hpp"
 
@@ -108,8 +110,8 @@ class Scheduler {
   // -----------------------------------------------------------------------------------
   std::uint64_t load(const Cell& cell, std::memory_order order, const Where& where);
   void store(Cell& cell, std::uint64_t value, std::memory_order order, const Where& where);
-  std::uint64_t exchange(Cell& cell, std::uint64_t value, bool add, std::memory_order order,
-                         const Where& where);
+  std::uint64_t update(Cell& cell, const char* what, Cell::Change* change, std::uint64_t operand,
+                       std::memory_order order, const Where& where);
   bool compare_exchange(Cell& cell, std::uint64_t& expected, std::uint64_t desired,
                         std::memory_order success, std::memory_order failure, bool weak,
                         const Where& where);
@@ -146,6 +148,7 @@ class Scheduler {
   };
   struct Location {
     std::vector<Message> history;
+    std::size_t agreed = 0;     // the newest that a sequentially consistent operation made or saw
     std::uint32_t threads = 0;  // who touched it
     std::vector<std::uint32_t> sites;
   };
@@ -185,6 +188,7 @@ class Scheduler {
   void point_at(std::uint32_t site);
   unsigned choose(unsigned count);
   Location& touch(const Cell& cell, std::uint32_t site);
+  std::size_t oldest_for(const Cell& cell, const Location& location, std::memory_order order);
   void append(const Cell& cell, Location& location, std::uint64_t value, std::memory_order order,
               bool hands_on);
   void see(const Cell& cell, Location& location, std::size_t index, std::memory_order order);

@@ -20,6 +20,7 @@ constexpr auto relaxed = memory_order::relaxed;
 constexpr auto acquire = memory_order::acquire;
 constexpr auto release = memory_order::release;
 constexpr auto acq_rel = memory_order::acq_rel;
+constexpr auto seq_cst = memory_order::seq_cst;
 
 struct Words {
   Atomic<int> x{0};
@@ -52,20 +53,49 @@ TEST(Scheduler, ShowsOldValuesWhereNothingOrdersThem) {
   EXPECT_FALSE(found(message_passing<release, acquire>));
 }
 
+template <memory_order Exchange, memory_order Load>
 void store_buffering(Model& model) {
   auto& s = model.make<Words>();
   model.thread([&s] {
-    s.x.store(1, release);
-    s.seen[0] = s.y.load(acquire);
+    (void)s.x.exchange(1, Exchange);
+    s.seen[0] = s.y.load(Load);
   });
   model.thread([&s] {
-    s.y.store(1, release);
-    s.seen[1] = s.x.load(acquire);
+    (void)s.y.exchange(1, seq_cst);
+    s.seen[1] = s.x.load(seq_cst);
   });
   model.at_end([&s] { check(s.seen[0] == 1 || s.seen[1] == 1, "one sees the other"); });
 }
 
-TEST(Scheduler, ShowsStoreBuffering) { EXPECT_TRUE(found(store_buffering)); }
+TEST(Scheduler, ShowsStoreBufferingButAmongSequentiallyConsistentOperations) {
+  EXPECT_TRUE(found(store_buffering<acq_rel, seq_cst>));
+  EXPECT_TRUE(found(store_buffering<seq_cst, acquire>));
+  EXPECT_FALSE(found(store_buffering<seq_cst, seq_cst>));
+}
+
+// Two observers of two writers: only if all is sequentially consistent do they agree who was first.
+template <memory_order Load>
+void independent_reads(Model& model) {
+  auto& s = model.make<Words>();
+  model.thread([&s] { s.x.store(1, seq_cst); });
+  model.thread([&s] { s.y.store(1, seq_cst); });
+  model.thread([&s] {
+    s.seen[0] = s.x.load(Load);
+    s.seen[1] = s.y.load(Load);
+  });
+  model.thread([&s] {
+    s.seen[2] = s.y.load(Load);
+    s.seen[3] = s.x.load(Load);
+  });
+  model.at_end([&s] {
+    check(!(s.seen[0] == 1 && s.seen[1] == 0 && s.seen[2] == 1 && s.seen[3] == 0), "one order");
+  });
+}
+
+TEST(Scheduler, ShowsOneOrderOfSequentiallyConsistentOperations) {
+  EXPECT_TRUE(found(independent_reads<acquire>));
+  EXPECT_FALSE(found(independent_reads<seq_cst>));
+}
 
 void coherence(Model& model) {
   auto& s = model.make<Words>();

@@ -35,12 +35,13 @@ class Cell {
 
   std::uint64_t load(std::memory_order order, const Where& where) const noexcept;
   void store(std::uint64_t value, std::memory_order order, const Where& where) noexcept;
-  std::uint64_t exchange(std::uint64_t value, std::memory_order order, const Where& where) noexcept;
+  /// A read-modify-write that always writes: what `change` makes of the value and the operand.
+  using Change = std::uint64_t(std::uint64_t before, std::uint64_t operand) noexcept;
+  std::uint64_t update(const char* what, Change* change, std::uint64_t operand,
+                       std::memory_order order, const Where& where) noexcept;
   bool compare_exchange(std::uint64_t& expected, std::uint64_t desired, std::memory_order success,
                         std::memory_order failure, bool may_fail_for_no_reason,
                         const Where& where) noexcept;
-  std::uint64_t fetch_add(std::uint64_t value, std::memory_order order,
-                          const Where& where) noexcept;
 
  private:
   friend class Scheduler;
@@ -73,10 +74,24 @@ class Atomic {
     cell_.store(to_bits(value), order, where);
   }
   T exchange(T value, std::memory_order order, Where where = Where::current()) noexcept {
-    return from_bits(cell_.exchange(to_bits(value), order, where));
+    return update(
+        "exchange", [](T, T to) { return to; }, value, order, where);
   }
   T fetch_add(T value, std::memory_order order, Where where = Where::current()) noexcept {
-    return from_bits(cell_.fetch_add(to_bits(value), order, where));
+    return update(
+        "fetch_add", [](T a, T b) { return static_cast<T>(a + b); }, value, order, where);
+  }
+  T fetch_sub(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    return update(
+        "fetch_sub", [](T a, T b) { return static_cast<T>(a - b); }, value, order, where);
+  }
+  T fetch_or(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    return update(
+        "fetch_or", [](T a, T b) { return static_cast<T>(a | b); }, value, order, where);
+  }
+  T fetch_and(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    return update(
+        "fetch_and", [](T a, T b) { return static_cast<T>(a & b); }, value, order, where);
   }
   bool compare_exchange_strong(T& expected, T desired, std::memory_order success,
                                std::memory_order failure, Where where = Where::current()) noexcept {
@@ -96,6 +111,18 @@ class Atomic {
   }
 
  private:
+  // `Change` has no state: it is made anew where it is called.
+  template <class Change>
+  T update(const char* what, Change, T operand, std::memory_order order,
+           const Where& where) noexcept {
+    return from_bits(cell_.update(
+        what,
+        [](std::uint64_t before, std::uint64_t by) noexcept {
+          return to_bits(Change{}(from_bits(before), from_bits(by)));
+        },
+        to_bits(operand), order, where));
+  }
+
   bool compare_exchange(T& expected, T desired, std::memory_order success,
                         std::memory_order failure, bool weak, const Where& where) noexcept {
     std::uint64_t bits = to_bits(expected);

@@ -9,8 +9,10 @@ std::span<const Area> areas() {
       {"event", event_scenarios()},
       {"wait_any", wait_any_scenarios()},
       {"fd", fd_scenarios()},
+      {"raise", raise_scenarios()},
       {"stop_scope", stop_scope_scenarios()},
       {"stop_all", stop_all_scenarios()},
+      {"rw_lock", rw_lock_scenarios()},
   };
   return all;
 }

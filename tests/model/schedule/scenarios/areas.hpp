@@ -12,7 +12,9 @@ std::span<const Scenario> parker_scenarios();
 std::span<const Scenario> event_scenarios();
 std::span<const Scenario> wait_any_scenarios();
 std::span<const Scenario> fd_scenarios();
+std::span<const Scenario> raise_scenarios();
 std::span<const Scenario> stop_scope_scenarios();
 std::span<const Scenario> stop_all_scenarios();
+std::span<const Scenario> rw_lock_scenarios();
 
 }  // namespace rouse::test::model

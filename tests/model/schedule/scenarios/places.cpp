@@ -13,10 +13,9 @@ namespace {
 constexpr unsigned buckets = 4;
 constexpr unsigned per_bucket = 4;
 
-struct alignas(64) Slot {
-  unsigned char bytes[64];
+struct alignas(bytes_at_address) Slot {
+  unsigned char bytes[bytes_at_address];
 };
-static_assert(sizeof(Event) <= sizeof(Slot));
 
 Slot slots[16'384];
 

@@ -1,43 +1,50 @@
 #pragma once
-// Events at addresses whose buckets in the parking table are known, so that a schedule is the same
-// in every process.
+// Events and locks at addresses whose buckets in the parking table are known, so that a schedule is
+// the same in every process.
 
 #include "rouse/wait/event.hpp"
 
 #include "model/schedule/explorer.hpp"
 
+#include <cstddef>
 #include <new>
 
 namespace rouse::test::model {
 
+inline constexpr std::size_t bytes_at_address = 64;
+
 /// The n-th address (0 to 3) of the bucket called 0, 1, 2 or 3.
 void* address_in_bucket(unsigned bucket, unsigned n);
 
-/// An event that a scenario may destroy, and make again at the same address.
-class EventPlace {
+/// An object that a scenario may destroy, and make again at the same address.
+template <class T>
+class Place {
  public:
-  EventPlace(unsigned bucket, unsigned n) : address_(address_in_bucket(bucket, n)) { make(); }
-  ~EventPlace() {
+  Place(unsigned bucket, unsigned n) : address_(address_in_bucket(bucket, n)) { make(); }
+  ~Place() {
     if (made_) destroy();
   }
-  EventPlace(const EventPlace&) = delete;
-  EventPlace& operator=(const EventPlace&) = delete;
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
 
   void make() {
-    event_ = new (address_) Event;
+    static_assert(sizeof(T) <= bytes_at_address);
+    object_ = new (address_) T;
     made_ = true;
   }
   void destroy() {
     made_ = false;
-    event_->~Event();
+    object_->~T();
   }
-  Event& operator*() const { return *event_; }
-  Event* operator->() const { return event_; }
+  T& operator*() const { return *object_; }
+  T* operator->() const { return object_; }
 
  private:
   void* address_;
-  Event* event_ = nullptr;
+  T* object_ = nullptr;
   bool made_ = false;
 };
+
+using EventPlace = Place<Event>;
 
 }  // namespace rouse::test::model

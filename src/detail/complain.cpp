@@ -1,4 +1,4 @@
-#include "thread/complain.hpp"
+#include "detail/complain.hpp"
 
 #include <unistd.h>
 
