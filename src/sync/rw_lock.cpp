@@ -48,7 +48,7 @@ class Backoff {
       return true;
     }
     if (blocking.ended()) return false;
-    // On a busy CPU a yield may take as long as the others like.
+    // On a busy CPU each yield may take a slice of the others' time.
     const std::int64_t now = detail::os::now_ns();
     if (until_ == 0) until_ = now + longest_ns_;
     if (now >= until_) return false;
@@ -59,7 +59,7 @@ class Backoff {
  private:
   static constexpr int rounds_ = 2;
   static constexpr int yields_ = 32;
-  static constexpr std::int64_t longest_ns_ = 100'000;
+  static constexpr std::int64_t longest_ns_ = 5'000'000;
 
   int left_;
   std::int64_t until_ = 0;  // when no yield begins any more

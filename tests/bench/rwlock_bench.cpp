@@ -234,11 +234,11 @@ rouse::bench::Area rouse::bench::area() {
                .cpus = 2},
               {.targets = {{"writers_wait_2_readers", "tbb_rw_mutex", 1.00}},
                .contestants = locks_that_let_writers_in<WritersWait<2>>(),
-               .operations = 1'000,
+               .operations = 200,
                .cpus = 2},
               {.targets = {{"writers_wait_4_readers", "tbb_rw_mutex", 1.00}},
                .contestants = locks_that_let_writers_in<WritersWait<4>>(),
-               .operations = 1'000,
+               .operations = 200,
                .cpus = 2},
           }};
 }

@@ -23,11 +23,11 @@
 // those with one obey it and the thread's ambient stop, and throw what was raised at the thread.
 // Thread safety: all functions, any thread; who has locked unlocks. Not recursive.
 // Ordering: what happened before an unlock is visible after a later lock, but for two readers.
-// Fairness: threads that run compete, for a tenth of a millisecond; then they sleep. While somebody
-//   has slept for a millisecond those who sleep are served by the next writer that unlocks: all
-//   readers, and the first writer. So from then on a reader waits for one writer at most, and a
-//   writer for those that are asleep before it, with one phase of readers before each. A writer
-//   that gives up lets in the readers that it held back.
+// Fairness: threads that run compete, for some microseconds (milliseconds on a busy CPU); then they
+//   sleep. While somebody has slept for a millisecond those who sleep are served by the next writer
+//   that unlocks: all readers, and the first writer. So from then on a reader waits for one writer
+//   at most, and a writer for those that are asleep before it, with one phase of readers before
+//   each. A writer that gives up lets in the readers that it held back.
 // Lifetime: may be destroyed by whoever had it last, as soon as that unlock has returned, even if
 //   unlocks of others have not returned yet: they no longer touch it.
 // Cost: 8 bytes, and 16 KiB for all locks of a program together. Reading alone is two atomic
@@ -119,8 +119,8 @@ class [[gnu::visibility("default")]] RWLock {
                              : lock_shared_slow(detail::Deadline::never(), &stop);
   }
 
-  /// Never blocks. Returns whether it has the lock: false if a writer has it or waits to be next, or
-  /// while another thread tries to lock or to upgrade at the same moment.
+  /// Never blocks. Returns whether it has the lock: false if a writer has it or waits to be next,
+  /// or while another thread tries to lock or to upgrade at the same moment.
   [[nodiscard]] bool try_lock_shared() noexcept {
     return try_share_alone() || try_lock_shared_slow();
   }
