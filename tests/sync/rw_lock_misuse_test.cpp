@@ -97,10 +97,10 @@ TEST(RWLockMisuseDeathTest, AnUntimedLockOfWhatTheThreadHas) {
     EXPECT_DEATH(lock.lock(), ": lock" + why);
     EXPECT_DEATH((void)lock.lock(stop), ": lock" + why);
     EXPECT_DEATH((void)lock.try_lock_for(std::chrono::hours::max()), ": lock" + why);
-    EXPECT_DEATH(WriteGuard{lock}, ": lock" + why);
+    EXPECT_DEATH((void)WriteGuard{lock}, ": lock" + why);
     EXPECT_DEATH(lock.lock_shared(), ": lock_shared" + why);
     EXPECT_DEATH((void)lock.lock_shared(stop), ": lock_shared" + why);
-    EXPECT_DEATH(ReadGuard{lock}, ": lock_shared" + why);
+    EXPECT_DEATH((void)ReadGuard{lock}, ": lock_shared" + why);
     shared ? lock.unlock_shared() : lock.unlock();
   }
 }

@@ -347,8 +347,8 @@ TEST_P(RWLockTest, GuardsSayWhatTheyDidNotGet) {
   };
   const WriteGuard guard(lock);
   const std::stop_token stop = source.get_token();
-  EXPECT_THROW(ReadGuard(lock, 1h, stop), rouse::Stopped);
-  EXPECT_THROW(WriteGuard(lock, 1h, stop), rouse::Stopped);
+  EXPECT_THROW((void)ReadGuard(lock, 1h, stop), rouse::Stopped);
+  EXPECT_THROW((void)WriteGuard(lock, 1h, stop), rouse::Stopped);
   EXPECT_NE(message([&] { const ReadGuard late(lock, 1ms); }).find("reading"), std::string::npos);
   EXPECT_NE(message([&] { const WriteGuard late(lock, 1ms); }).find("writing"), std::string::npos);
 }
@@ -359,8 +359,8 @@ TEST_P(RWLockTest, GuardsWithoutAWaitTimeThrowStopped) {
   std::stop_source source;
   const Bind bind(source.get_token());
   source.request_stop();
-  EXPECT_THROW(ReadGuard{lock}, rouse::Stopped);
-  EXPECT_THROW(WriteGuard{lock}, rouse::Stopped);
+  EXPECT_THROW((void)ReadGuard{lock}, rouse::Stopped);
+  EXPECT_THROW((void)WriteGuard{lock}, rouse::Stopped);
 }
 
 // --- time ----------------------------------------------------------------------------------------
@@ -551,8 +551,8 @@ TEST_P(RWLockTest, WhoIsHandedTheLockHasItThoughAStopFollows) {
 
 TEST_P(RWLockTest, TellsInWhatItsWaitersAreBlocked) {
   const WriteGuard guard(lock);
-  rouse::StoppableThread reader([&] { EXPECT_THROW(ReadGuard{lock}, rouse::Stopped); });
-  rouse::StoppableThread writer([&] { EXPECT_THROW(WriteGuard{lock}, rouse::Stopped); });
+  rouse::StoppableThread reader([&] { EXPECT_THROW((void)ReadGuard{lock}, rouse::Stopped); });
+  rouse::StoppableThread writer([&] { EXPECT_THROW((void)WriteGuard{lock}, rouse::Stopped); });
   reader.start();
   writer.start();
   rouse::test::await_blocked_in(reader, "RWLock::lock_shared (0x");
