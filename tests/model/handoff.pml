@@ -1,8 +1,9 @@
 // handoff: a permit goes from the thread that releases it to one waiter, who may be leaving.
 //
-// Code: there is none yet. ParkingTable knows wake_all() only, which wakes everybody and hands over
-//   nothing. This model states the protocol for what hands something to one waiter: a lock, a pool,
-//   a semaphore. It stands on the same table, Blocking and control blocks as the `event` model:
+// Code: ParkingTable::wake(), which lets a primitive choose whom it wakes. RWLock::hand_over() is its
+//   first user, with a protocol of its own (`rw_lock`); this model states the plain one, of what
+//   hands one thing to one waiter: a semaphore, a pool. It stands on the same table, Blocking and
+//   control blocks as the `event` model:
 //     release()  without waiters one compare-and-swap of the word. Otherwise, under the bucket's
 //                lock: choose a node, mark it (`signalled` says: the permit is yours), unlink it,
 //                exchange its thread's state to notified. The system call comes after the lock.
