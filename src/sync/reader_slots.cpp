@@ -14,7 +14,7 @@ struct ReaderSlots::AtThreadExit {
     ended_ = true;
     if (row_ != nullptr) give_back();
   }
-  void arm() noexcept {}
+  void arm() noexcept {}  // to be used is what registers the destructor
 };
 
 constinit Atomic<std::uint64_t> ReaderSlots::claimed_[row_words_];

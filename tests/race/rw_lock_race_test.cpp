@@ -9,6 +9,7 @@
 
 #include "support/at_once.hpp"
 #include "support/on_cpu.hpp"
+#include "support/readers.hpp"
 #include "support/rendezvous.hpp"
 #include "support/scale.hpp"
 #include "wait/control_block.hpp"
@@ -43,6 +44,7 @@ using rouse::WriteGuard;
 using rouse::detail::ControlBlock;
 using rouse::test::at_once;
 using rouse::test::delay;
+using rouse::test::let_readers_meet;
 using rouse::test::OnCpu;
 using rouse::test::rounds;
 using rouse::this_thread::Bind;
@@ -220,16 +222,21 @@ TEST(RWLockRace, ExcludesInAllFormsWhileWaitsAreStoppedRaisedAtAndTimeOut) {
 
 // --- who comes again and again -------------------------------------------------------------------
 
-// The other side never leaves the lock alone; the watchdog judges.
+// The other side, which is under way before, never leaves the lock alone; the watchdog judges.
 void compete(const std::function<void()>& others, const std::function<void()>& mine, int count) {
+  constexpr std::size_t other_threads = 3;
   std::atomic<bool> finished{false};
+  std::latch under_way(other_threads);
   std::vector<std::jthread> threads;
-  for (std::size_t t = 0; t < 3; ++t) {
+  for (std::size_t t = 0; t < other_threads; ++t) {
     threads.emplace_back([&, t] {
       const OnCpu on_cpu(t);
+      others();
+      under_way.count_down();
       while (!finished) others();
     });
   }
+  under_way.wait();
   for (int i = 0; i < count; ++i) mine();
   finished = true;
 }
@@ -245,7 +252,9 @@ TEST(RWLockRace, AWriterGetsInUnderReaders) {
     const WriteGuard guard(guarded.lock);
     guarded.write();
   };
-  compete(read, write, rounds(20'000));
+  const int count = rounds(20'000);
+  compete(read, write, count);
+  EXPECT_EQ(guarded.first, count);
 }
 
 TEST(RWLockRace, AReaderGetsInUnderWriters) {
@@ -255,25 +264,33 @@ TEST(RWLockRace, AReaderGetsInUnderWriters) {
     guarded.write();
     delay(500);
   };
+  long seen = 0;
   const auto read = [&] {
     const ReadGuard guard(guarded.lock);
     guarded.read();
+    EXPECT_LE(seen, guarded.first);
+    seen = guarded.first;
   };
   compete(write, read, rounds(20'000));
+  EXPECT_GT(guarded.first, 0);
 }
 
 TEST(RWLockRace, AWriterGetsInUnderWritersThatTimeOut) {
   Guarded guarded;
+  long tried = 0;  // successfully; of what the lock guards
   const auto try_write = [&] {
     if (!guarded.lock.try_lock_for(3us)) return;
     guarded.write();
+    ++tried;
     guarded.lock.unlock();
   };
   const auto write = [&] {
     const WriteGuard guard(guarded.lock);
     guarded.write();
   };
-  compete(try_write, write, rounds(20'000));
+  const int count = rounds(20'000);
+  compete(try_write, write, count);
+  EXPECT_EQ(guarded.first, tried + count);
 }
 
 // A lock that is only written gives slots up, maybe while a reader is on its way into one.
@@ -281,10 +298,11 @@ TEST(RWLockRace, SlotsAreGivenUpWhileAReaderComes) {
   const int count = rounds(1'000'000);
   Guarded guarded;
   std::atomic<bool> finished{false};
+  long writes = 0;
   const OnCpu here(0);
-  std::jthread writer([&] {
+  std::thread writer([&] {
     const OnCpu on_cpu(1);
-    while (!finished) {
+    for (; !finished; ++writes) {
       const WriteGuard guard(guarded.lock);
       guarded.write();
     }
@@ -296,14 +314,11 @@ TEST(RWLockRace, SlotsAreGivenUpWhileAReaderComes) {
     guarded.read();
   }
   finished = true;
+  writer.join();
+  EXPECT_EQ(guarded.first, writes);
 }
 
 // --- ends of locks -------------------------------------------------------------------------------
-
-void let_readers_meet(RWLock& lock) {
-  const std::shared_lock first(lock);
-  std::thread([&] { const std::shared_lock second(lock); }).join();
-}
 
 struct Shared {
   RWLock lock;
@@ -313,6 +328,7 @@ struct Shared {
 // The writer that comes after all readers frees the lock, while their unlocks are on the way out.
 TEST(RWLockRace, MayBeDestroyedByTheWriterThatHadItLast) {
   Shared* shared = nullptr;
+  int freed = 0;
   const auto read = [&](int i) {
     Shared& mine = *shared;
     delay(static_cast<unsigned>(i) % 13 * 8);
@@ -332,6 +348,7 @@ TEST(RWLockRace, MayBeDestroyedByTheWriterThatHadItLast) {
       shared->lock.unlock();
     }
     delete shared;
+    ++freed;
   };
   int round = 0;
   const auto prepare = [&] {
@@ -339,11 +356,13 @@ TEST(RWLockRace, MayBeDestroyedByTheWriterThatHadItLast) {
     if (++round % 4 < 2) let_readers_meet(shared->lock);
   };
   at_once(rounds(20'000), {read, write, read}, prepare, [](int) {});
+  EXPECT_EQ(freed, round);
 }
 
 // The reader that comes after the writer frees it.
 TEST(RWLockRace, MayBeDestroyedByTheReaderThatHadItLast) {
   Shared* shared = nullptr;
+  int freed = 0;
   const auto write = [&](int i) {
     Shared& mine = *shared;
     delay(static_cast<unsigned>(i) % 13 * 8);
@@ -358,6 +377,7 @@ TEST(RWLockRace, MayBeDestroyedByTheReaderThatHadItLast) {
       shared->lock.unlock_shared();
     }
     delete shared;
+    ++freed;
   };
   int round = 0;
   const auto prepare = [&] {
@@ -365,6 +385,7 @@ TEST(RWLockRace, MayBeDestroyedByTheReaderThatHadItLast) {
     if (++round % 4 < 2) let_readers_meet(shared->lock);
   };
   at_once(rounds(20'000), {write, read, write}, prepare, [](int) {});
+  EXPECT_EQ(freed, round);
 }
 
 // The unlock looks for sleepers who have left by time, while the reader that it let in frees the
@@ -431,6 +452,7 @@ TEST(RWLockRace, ThreadsThatComeAndGoReuseTheirRows) {
   std::array<Guarded, 2> all;
   for (Guarded& guarded : all) let_readers_meet(guarded.lock);
   std::atomic<bool> finished{false};
+  std::atomic<int> reads{0};
   std::jthread writer([&] {
     for (std::size_t i = 0; !finished; ++i) {
       Guarded& guarded = all[i % 2];
@@ -446,10 +468,12 @@ TEST(RWLockRace, ThreadsThatComeAndGoReuseTheirRows) {
         const std::shared_lock second(all[1].lock, 100us);
         all[0].read();
         if (second) all[1].read();
+        ++reads;
       });
     }
   }
   finished = true;
+  EXPECT_EQ(reads, 3 * count);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "rouse/wait/this_thread.hpp"
 
 #include "support/observed_thread.hpp"
+#include "support/readers.hpp"
 #include "sync/reader_slots.hpp"
 #include "wait/control_block.hpp"
 #include "wait/parking_table.hpp"
@@ -48,6 +49,7 @@ using rouse::WriteGuard;
 using rouse::detail::ControlBlock;
 using rouse::detail::ParkingTable;
 using rouse::detail::ReaderSlots;
+using rouse::test::let_readers_meet;
 using rouse::test::ObservedThread;
 using rouse::this_thread::Bind;
 using std::chrono::steady_clock;
@@ -74,16 +76,6 @@ State state_of(RWLock& lock) {
   if (!lock.try_lock_shared()) return State::closed;
   lock.unlock_shared();
   return State::shared;
-}
-
-// From here readers of this lock use slots.
-void let_readers_meet(RWLock& lock) {
-  lock.lock_shared();
-  std::thread([&] {
-    lock.lock_shared();
-    lock.unlock_shared();
-  }).join();
-  lock.unlock_shared();
 }
 
 enum class As { reader, writer };

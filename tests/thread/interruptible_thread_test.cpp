@@ -239,9 +239,8 @@ TEST(InterruptibleThread, DropsWhatWasNotThrownWhenRunReturns) {
   struct WaitsAtThreadExit {
     ~WaitsAtThreadExit() {
       accepted_afterwards = self->raise<Raised>(2);
-      disturbed =
-          is_interrupted_in([] { boost::this_thread::sleep_for(boost::chrono::nanoseconds(1)); }) ||
-          number_thrown_in([] { (void)rouse::sleep_for(1ns); }) != 0;
+      disturbed = is_interrupted_in(&boost::this_thread::interruption_point) ||
+                  number_thrown_in([] { (void)rouse::sleep_for(1ns); }) != 0;
     }
   };
   accepted_afterwards = disturbed = true;
@@ -368,7 +367,7 @@ TEST(InterruptibleThread, TakesBoostsInterruptionBackWhenItHasThrown) {
   Fixture thread([&](auto&) {
     thrown = number_thrown_in([] { (void)rouse::sleep_for(1h); });
     requested = boost::this_thread::interruption_requested();
-    boost::this_thread::sleep_for(boost::chrono::nanoseconds(1));
+    boost::this_thread::interruption_point();
   });
   await_blocked_in(*thread, "sleep");
   thread->raise<Raised>(7);
@@ -405,7 +404,7 @@ TEST(InterruptibleThread, IsShieldedFromBothLibraries) {
       self.template raise<Raised>(7);
       rouse::interruption_point();
       shielded = rouse::sleep_for(1ns);
-      boost::this_thread::sleep_for(boost::chrono::nanoseconds(1));
+      boost::this_thread::interruption_point();
     }
     EXPECT_TRUE(boost::this_thread::interruption_enabled());
     thrown = number_thrown_in([] { (void)rouse::sleep_for(1h); });
