@@ -8,6 +8,7 @@
 #include "rouse/wait/stop_scope.hpp"
 #include "rouse/wait/this_thread.hpp"
 
+#include "support/clock/clock.hpp"
 #include "support/observed_thread.hpp"
 #include "support/readers.hpp"
 #include "sync/reader_slots.hpp"
@@ -113,7 +114,7 @@ class Holder {
 };
 
 // Who sleeps by now is served by the next who gives the lock up, before all who still run.
-void let_sleepers_become_old() { std::this_thread::sleep_for(1ms); }
+void let_sleepers_become_old() { rouse::test::advance_clock(1ms); }
 
 bool somebody_sleeps(const RWLock& lock) {
   bool found = false;

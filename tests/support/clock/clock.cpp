@@ -1,0 +1,36 @@
+#include "support/clock/clock.hpp"
+
+#include "rouse/detail/os.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+// The linker gives calls of a wrapped function to __wrap_<name>, and the function itself the name
+// __real_<name>.
+#define NOW_NS "_ZN5rouse6detail2os6now_nsEv"
+#define FUTEX_WAIT "_ZN5rouse6detail2os10futex_waitERSt6atomicIjEjl"
+
+namespace rouse::test {
+namespace {
+
+using Word = detail::Atomic<std::uint32_t>;
+
+constinit std::atomic<std::int64_t> ahead{0};
+
+}  // namespace
+
+void advance_clock(std::chrono::nanoseconds d) noexcept { ahead += d.count(); }
+
+std::int64_t real_now_ns() noexcept asm("__real_" NOW_NS);
+std::int64_t now_ns() noexcept asm("__wrap_" NOW_NS);
+std::int64_t now_ns() noexcept { return real_now_ns() + ahead; }
+
+void real_futex_wait(Word& word, std::uint32_t expected, std::int64_t deadline_ns) noexcept
+    asm("__real_" FUTEX_WAIT);
+void futex_wait(Word& word, std::uint32_t expected, std::int64_t deadline_ns) noexcept
+    asm("__wrap_" FUTEX_WAIT);
+void futex_wait(Word& word, std::uint32_t expected, std::int64_t deadline_ns) noexcept {
+  real_futex_wait(word, expected, deadline_ns == INT64_MAX ? INT64_MAX : deadline_ns - ahead);
+}
+
+}  // namespace rouse::test

@@ -1,0 +1,14 @@
+#pragma once
+// The library's clock in a test's hands: it goes on by itself, and further when the test says so.
+//
+// For programs that are linked with rouse_test_clock (tests/CMakeLists.txt), where it stands
+// between the library and detail::os. What already sleeps in the kernel is not woken by an advance.
+
+#include <chrono>
+
+namespace rouse::test {
+
+/// From here on it is `d` later. Any thread.
+void advance_clock(std::chrono::nanoseconds d) noexcept;
+
+}  // namespace rouse::test
