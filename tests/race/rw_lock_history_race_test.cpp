@@ -22,6 +22,7 @@
 
 #include "rouse/sync/rw_lock.hpp"
 
+#include "support/clock/clock.hpp"
 #include "support/on_cpu.hpp"
 #include "support/rendezvous.hpp"
 #include "support/scale.hpp"
@@ -268,9 +269,9 @@ class Actor {
     calls_.clear();
     rouse::test::delay(static_cast<unsigned>(random_() % 64));
     for (int i = 0; i < calls; ++i) {
-      // So long that those who wait go to sleep, or that who sleeps is served.
-      if (random_() % 128 == 0) std::this_thread::sleep_for(120us);
-      if (random_() % 1024 == 0) std::this_thread::sleep_for(1200us);
+      if (random_() % 128 == 0) rouse::test::let_others_run();
+      // Who sleeps is served next.
+      if (random_() % 1024 == 0) rouse::test::advance_clock(1ms);
       if (exclusive_) {
         act_as_writer();
       } else if (shares_ > 0) {

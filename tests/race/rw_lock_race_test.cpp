@@ -44,6 +44,7 @@ using rouse::WriteGuard;
 using rouse::detail::ControlBlock;
 using rouse::test::at_once;
 using rouse::test::delay;
+using rouse::test::let_others_run;
 using rouse::test::let_readers_meet;
 using rouse::test::OnCpu;
 using rouse::test::rounds;
@@ -88,7 +89,8 @@ class Stops {
 // One of the threads that use two locks in all forms, while another stops it and raises at it.
 class User {
  public:
-  User(std::array<Guarded, 2>& all, unsigned number) : all_(all), random_(number + 1) {}
+  User(std::array<Guarded, 2>& all, Event& disturb, unsigned number)
+      : all_(all), disturb_(disturb), random_(number + 1) {}
 
   void run(int count) {
     block = &ControlBlock::current();
@@ -96,6 +98,7 @@ class User {
       const Bind bound(ambient.token());
       // Until the ambient stop comes, at the latest.
       for (bool stopped = false; !stopped && i < count; ++i) {
+        if (i % 64 == 0) disturb_.set();
         try {
           stopped = use(all_[random_() % all_.size()]) == WaitStatus::stopped;
         } catch (const std::runtime_error&) {
@@ -148,8 +151,7 @@ class User {
 
   WaitStatus write(Guarded& guarded) {
     guarded.write();
-    // So long that those who wait go to sleep.
-    if (random_() % 512 == 0) std::this_thread::sleep_for(150us);
+    if (random_() % 512 == 0) let_others_run();
     ++writes[static_cast<std::size_t>(&guarded - all_.data())];
     if (random_() % 4 != 0) {
       guarded.lock.unlock();
@@ -167,17 +169,22 @@ class User {
   }
 
   std::array<Guarded, 2>& all_;
+  Event& disturb_;
   std::minstd_rand random_;
 };
 
 TEST(RWLockRace, ExcludesInAllFormsWhileWaitsAreStoppedRaisedAtAndTimeOut) {
   const int count = rounds(300'000);
   std::array<Guarded, 2> all;
-  std::array<User, 4> users{User(all, 0), User(all, 1), User(all, 2), User(all, 3)};
+  Event disturb;
+  std::array<User, 4> users{User(all, disturb, 0), User(all, disturb, 1), User(all, disturb, 2),
+                            User(all, disturb, 3)};
   std::atomic<bool> finished{false};
   std::jthread disturber([&] {
     const std::exception_ptr error = std::make_exception_ptr(std::runtime_error("raised"));
     for (std::minstd_rand random(99); !finished;) {
+      EXPECT_EQ(disturb.wait(), WaitStatus::ready);
+      disturb.clear();
       User& user = users[random() % users.size()];
       switch (random() % 3) {
         case 0:
@@ -189,7 +196,6 @@ TEST(RWLockRace, ExcludesInAllFormsWhileWaitsAreStoppedRaisedAtAndTimeOut) {
         default:
           if (ControlBlock* const block = user.block) block->raise(error);
       }
-      std::this_thread::sleep_for(20us);
     }
   });
   // A raise may not come when the thread has ended and its block is another's.
@@ -207,6 +213,7 @@ TEST(RWLockRace, ExcludesInAllFormsWhileWaitsAreStoppedRaisedAtAndTimeOut) {
     }
     done.wait();
     finished = true;
+    disturb.set();
     disturber.join();
     disturbed.count_down();
   }
@@ -392,23 +399,23 @@ TEST(RWLockRace, MayBeDestroyedByTheReaderThatHadItLast) {
 // lock.
 TEST(RWLockRace, MayBeDestroyedWhileAnUnlockLooksForSleepers) {
   std::unique_ptr<RWLock> lock;
-  std::atomic<bool> ready{false};
+  Event ready;
   const auto write = [&](int i) {
     RWLock& mine = *lock;
     mine.lock();
     EXPECT_FALSE(mine.try_lock_shared_for(110us));  // sleeps at the end, so it was in the queue
-    ready = true;
+    ready.set();
     delay(static_cast<unsigned>(i) % 101 * 8);
     mine.unlock();
   };
   const auto read = [&](int) {
-    while (!ready) std::this_thread::yield();
+    EXPECT_EQ(ready.wait(), WaitStatus::ready);
     lock->lock_shared();
     lock->unlock_shared();
     lock.reset();
   };
   const auto prepare = [&] {
-    ready = false;
+    ready.clear();
     lock = std::make_unique<RWLock>();
   };
   at_once(rounds(3'000), {write, read}, prepare, [](int) {});
@@ -418,16 +425,16 @@ TEST(RWLockRace, MayBeDestroyedWhileAnUnlockLooksForSleepers) {
 TEST(RWLockRace, AnotherObjectInItsPlaceIsNotWoken) {
   alignas(RWLock) unsigned char storage[sizeof(RWLock)];
   RWLock* lock = nullptr;
-  std::atomic<bool> reading{false};
+  Event reading;
   int woken = 0;
   const auto read = [&](int i) {
     lock->lock_shared();
-    reading = true;
+    reading.set();
     delay(static_cast<unsigned>(i) % 97 * 4000);
     lock->unlock_shared();
   };
   const auto replace = [&](int) {
-    while (!reading) std::this_thread::yield();
+    EXPECT_EQ(reading.wait(), WaitStatus::ready);
     // Long enough to sleep until the reader leaves, or nearly.
     while (!lock->try_lock_for(120us)) {
     }
@@ -437,7 +444,7 @@ TEST(RWLockRace, AnotherObjectInItsPlaceIsNotWoken) {
     if (rouse::wait_any_for(events, 3us).status != WaitStatus::timeout) ++woken;
   };
   const auto prepare = [&] {
-    reading = false;
+    reading.clear();
     lock = ::new (storage) RWLock;
   };
   at_once(rounds(3'000), {read, replace}, prepare, [](int) {});

@@ -42,6 +42,11 @@ class Rendezvous {
   detail::Atomic<std::uint32_t> round_{0};
 };
 
+/// Lets the others on this CPU run for so long that those who wait for this thread go to sleep.
+inline void let_others_run() noexcept {
+  for (int i = 0; i < 100; ++i) std::this_thread::yield();
+}
+
 /// Lets some tens of nanoseconds per turn pass, so that two threads meet a little earlier or later.
 inline void delay(unsigned turns) noexcept {
   for (unsigned i = 0; i < turns; ++i) std::atomic_signal_fence(std::memory_order_seq_cst);

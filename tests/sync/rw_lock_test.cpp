@@ -708,11 +708,12 @@ TEST_P(RWLockTest, WhoAlwaysComesTooLateIsServedInTheEnd) {
     lock.unlock();
     lock.lock();
   };
-  for (const auto old = steady_clock::now() + 1ms; steady_clock::now() < old;) {
+  for (int i = 0; i < 10; ++i) {
     unlock_and_lock_again();
     // Asleep again, unless it was the faster one.
     while (!written && !somebody_sleeps(lock)) std::this_thread::yield();
   }
+  let_sleepers_become_old();
   unlock_and_lock_again();
   EXPECT_TRUE(written);
   lock.unlock();
@@ -737,12 +738,14 @@ TEST_P(RWLockTest, AWriterThatWaitsKeepsNewReadersOut) {
 TEST_P(RWLockTest, AWriterGetsInUnderReadersThatComeAgainAndAgain) {
   std::atomic<bool> written{false};
   std::atomic<int> reading{0};
+  Event under_way;
   std::vector<std::jthread> readers;
   for (int r = 0; r < 2; ++r) {
     readers.emplace_back([&] {
       while (!written) {
         const ReadGuard guard(lock);
         ++reading;
+        under_way.set();
         // Not before the other one is in too, unless a writer keeps it out.
         while (reading < 2 && !written && lock.try_lock_shared()) {
           lock.unlock_shared();
@@ -752,24 +755,24 @@ TEST_P(RWLockTest, AWriterGetsInUnderReadersThatComeAgainAndAgain) {
       }
     });
   }
-  while (reading == 0) std::this_thread::yield();
+  EXPECT_EQ(under_way.wait(), WaitStatus::ready);
   const WriteGuard guard(lock);
   written = true;
 }
 
 TEST_P(RWLockTest, AReaderGetsInUnderWritersThatComeAgainAndAgain) {
   std::atomic<bool> read{false};
-  std::atomic<int> writes{0};
+  Event under_way;
   std::vector<std::jthread> writers;
   for (int w = 0; w < 2; ++w) {
     writers.emplace_back([&] {
       while (!read) {
         const WriteGuard guard(lock);
-        ++writes;
+        under_way.set();
       }
     });
   }
-  while (writes < 2) std::this_thread::yield();
+  EXPECT_EQ(under_way.wait(), WaitStatus::ready);
   const ReadGuard guard(lock);
   read = true;
 }
