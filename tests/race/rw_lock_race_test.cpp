@@ -8,6 +8,7 @@
 #include "rouse/wait/wait_any.hpp"
 
 #include "support/at_once.hpp"
+#include "support/clock/clock.hpp"
 #include "support/on_cpu.hpp"
 #include "support/readers.hpp"
 #include "support/rendezvous.hpp"
@@ -42,6 +43,7 @@ using rouse::RWLock;
 using rouse::WaitStatus;
 using rouse::WriteGuard;
 using rouse::detail::ControlBlock;
+using rouse::test::advance_clock;
 using rouse::test::at_once;
 using rouse::test::delay;
 using rouse::test::let_others_run;
@@ -151,7 +153,11 @@ class User {
 
   WaitStatus write(Guarded& guarded) {
     guarded.write();
-    if (random_() % 512 == 0) let_others_run();
+    if (random_() % 512 == 0) {
+      let_others_run();
+      // Who sleeps is served next, though the time of some is over.
+      advance_clock(1ms);
+    }
     ++writes[static_cast<std::size_t>(&guarded - all_.data())];
     if (random_() % 4 != 0) {
       guarded.lock.unlock();
