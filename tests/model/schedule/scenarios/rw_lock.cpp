@@ -42,6 +42,11 @@ struct Guarded {
     change();
     lock->unlock();
   }
+  void write_in_time() {
+    if (!lock->try_lock_for(1ms)) return;
+    change();
+    lock->unlock();
+  }
   void read() {
     lock->lock_shared();
     (void)look();
@@ -162,9 +167,9 @@ void tried(Model& model) {
   thread(model, [&s] { s.read(); });
 }
 
-// A reader that stays until the other is in; a writer that gives up in between lets that one in.
+// A reader that stays until another is in.
 template <Readers How>
-void writer_gives_up(Model& model) {
+Guarded& overlapping_readers(Model& model) {
   struct State : Guarded {
     State() : Guarded(How) {}
     EventPlace in{1, 0};
@@ -177,16 +182,19 @@ void writer_gives_up(Model& model) {
     s.lock->unlock_shared();
   });
   thread(model, [&s] {
-    if (!s.lock->try_lock_for(1ms)) return;
-    s.change();
-    s.lock->unlock();
-  });
-  thread(model, [&s] {
     s.lock->lock_shared();
     (void)s.look();
     s.in->set();
     s.lock->unlock_shared();
   });
+  return s;
+}
+
+// A writer that gives up between the two lets the second one in.
+template <Readers How>
+void writer_gives_up(Model& model) {
+  auto& s = overlapping_readers<How>(model);
+  thread(model, [&s] { s.write_in_time(); });
 }
 
 // Time-outs against hand-overs: who was handed the lock has it.
@@ -194,11 +202,7 @@ template <Readers How>
 void hand_over_or_timeout(Model& model) {
   auto& s = guarded<How>(model);
   thread(model, [&s] { s.write(); });
-  thread(model, [&s] {
-    if (!s.lock->try_lock_for(1ms)) return;
-    s.change();
-    s.lock->unlock();
-  });
+  thread(model, [&s] { s.write_in_time(); });
   thread(model, [&s] {
     if (!s.lock->try_lock_shared_for(1ms)) return;
     (void)s.look();
@@ -338,17 +342,7 @@ void upgraded(Model& model) {
 // An upgrade that fails lets in who has queued meanwhile.
 template <Readers How>
 void upgrade_beside_a_reader(Model& model) {
-  struct State : Guarded {
-    State() : Guarded(How) {}
-    EventPlace in{1, 0};
-  };
-  auto& s = model.make<State>();
-  free_at_end(model, s);
-  thread(model, [&s] {
-    s.lock->lock_shared();
-    check(s.in->wait() == WaitStatus::ready, "ready");
-    s.lock->unlock_shared();
-  });
+  auto& s = overlapping_readers<How>(model);
   thread(model, [&s] {
     s.lock->lock_shared();
     if (s.lock->try_upgrade()) {
@@ -357,12 +351,6 @@ void upgrade_beside_a_reader(Model& model) {
     } else {
       s.lock->unlock_shared();
     }
-  });
-  thread(model, [&s] {
-    s.lock->lock_shared();
-    (void)s.look();
-    s.in->set();
-    s.lock->unlock_shared();
   });
 }
 
