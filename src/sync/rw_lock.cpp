@@ -248,6 +248,7 @@ class RWLock::Wait {
  public:
   Wait(RWLock& lock, const char* what, detail::Deadline deadline, const std::stop_token* stop)
       : lock_(lock),
+        shield_(stop == nullptr ? std::optional<Shield>(std::in_place) : std::nullopt),
         blocking_({what, ReaderSlots::address(&lock)}, deadline, stop == nullptr ? none_ : *stop),
         may_spin_(!deadline.expired()) {}
 
@@ -370,6 +371,7 @@ class RWLock::Wait {
   }
 
   RWLock& lock_;
+  std::optional<Shield> shield_;  // without a token nothing but the deadline is obeyed
   const std::stop_token none_;
   detail::Blocking blocking_;
   const bool may_spin_;
@@ -378,8 +380,6 @@ class RWLock::Wait {
 WaitStatus RWLock::lock_slow(detail::Deadline deadline, const std::stop_token* stop) {
   if (deadline.is_never()) HeldLocks::expect_free(*this, "lock");
   if (try_lock_slow()) return WaitStatus::ready;
-  std::optional<Shield> shield;
-  if (stop == nullptr) shield.emplace();
   const WaitStatus status = Wait(*this, "RWLock::lock", deadline, stop).lock();
   if (status == WaitStatus::ready) HeldLocks::add(*this, Mode::exclusive);
   return status;
@@ -397,8 +397,6 @@ WaitStatus RWLock::lock_shared_slow(detail::Deadline deadline, const std::stop_t
 WaitStatus RWLock::wait_shared(detail::Deadline deadline, const std::stop_token* stop) {
   if (deadline.is_never()) HeldLocks::expect_free(*this, "lock_shared");
   if (try_lock_shared_slow()) return WaitStatus::ready;
-  std::optional<Shield> shield;
-  if (stop == nullptr) shield.emplace();
   const WaitStatus status = Wait(*this, "RWLock::lock_shared", deadline, stop).lock_shared();
   if (status == WaitStatus::ready) HeldLocks::add(*this, Mode::shared);
   return status;
