@@ -10,7 +10,7 @@ Blocking::Blocking(BlockSite site, Deadline deadline, const std::stop_token& sto
       stop_(stop),
       deadline_(ambient_ == nullptr ? deadline : std::min(deadline, ambient_->deadline())),
       site_(site),
-      foreign_(stop.stop_possible() && (ambient_ == nullptr || stop != ambient_->token())) {}
+      foreign_(stop.stop_possible() && (ambient_ == nullptr || !ambient_->obeys(stop))) {}
 
 bool Blocking::stop_requested() const noexcept {
   return (ambient_ != nullptr && ambient_->stop_requested()) ||

@@ -133,6 +133,7 @@ void ControlBlock::release(ControlBlock* block) noexcept {
   const std::exception_ptr leftover = block->refuse_raises();
   block->ambient = nullptr;
   block->shields = 0;
+  block->unwinding = 0;
   block->native_id.store(0, std::memory_order_relaxed);
   LockGuard guard(pool.lock);
   block->next_free = pool.free;
@@ -264,7 +265,7 @@ bool ControlBlock::raise(std::exception_ptr exception, const Addressee* to) noex
 }
 
 bool ControlBlock::raise_withheld() const noexcept {
-  return shields != 0 || std::uncaught_exceptions() > 0;
+  return shields != 0 || std::uncaught_exceptions() > unwinding;
 }
 
 // Under raise_lock.

@@ -62,6 +62,7 @@ struct alignas(64) ControlBlock {
   // --- the owner only ----------------------------------------------------------------------------
   const AmbientStop* ambient = nullptr;
   std::uint32_t shields = 0;
+  int unwinding = 0;  // exceptions in flight where the job that runs was entered
 
   // --- written by the owner, read by reports -----------------------------------------------------
   Atomic<std::int32_t> native_id{0};
@@ -101,7 +102,7 @@ struct alignas(64) ControlBlock {
   bool raise_due() const noexcept {
     return raised.load(std::memory_order_relaxed) != 0 && !raise_withheld();
   }
-  /// Under a Shield, and while an exception unwinds.
+  /// Under a Shield, and while an exception unwinds that the job itself has thrown.
   bool raise_withheld() const noexcept;
   /// Owner, if raise_due().
   [[noreturn]] void throw_raised();

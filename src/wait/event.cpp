@@ -14,14 +14,18 @@ void Event::set_and_wake() noexcept {
 }
 
 WaitStatus Event::wait_slow(detail::Deadline deadline, const std::stop_token& stop) {
-  Event* const self = this;
-  WaitNode node;
-  return EventWait::wait({&self, 1}, {&node, 1},
-                         {"Event::wait", reinterpret_cast<std::uintptr_t>(this)}, deadline, stop)
-      .status;
+  return EventWait::wait(*this, {"Event::wait", reinterpret_cast<std::uintptr_t>(this)}, deadline,
+                         stop);
 }
 
-bool EventWait::enqueue(Event& event, WaitNode& node) {
+WaitStatus EventWait::wait(Event& event, detail::BlockSite site, detail::Deadline deadline,
+                           const std::stop_token& stop) {
+  Event* const only = &event;
+  WaitNode node;
+  return wait({&only, 1}, {&node, 1}, site, deadline, stop).status;
+}
+
+bool EventWait::enqueue(Event& event, WaitNode& node) noexcept {
   return ParkingTable::enqueue(node, &event, [&event] {
     // set() and clear() change the word without the lock while nobody waits.
     std::uint32_t seen = event.word_.load(std::memory_order_acquire);

@@ -19,6 +19,7 @@ void unlink(WaitNode& node) noexcept {
 }  // namespace
 
 constinit ParkingTable::Bucket ParkingTable::buckets_[std::size_t{1} << bucket_bits_];
+constinit std::uint32_t ParkingTable::forks_ = 0;
 
 void ParkingTable::Bucket::append(WaitNode& node) noexcept {
   if (head.next == nullptr) head.next = head.prev = &head;
@@ -27,10 +28,17 @@ void ParkingTable::Bucket::append(WaitNode& node) noexcept {
 
 ParkingTable::Dequeued ParkingTable::dequeue(WaitNode& node) noexcept {
   LockGuard guard(bucket_of(node.key).lock);
-  const bool linked = node.next != nullptr;
+  return leave(node);
+}
+
+// Under the bucket's lock.
+ParkingTable::Dequeued ParkingTable::leave(WaitNode& node) noexcept {
+  // The links of before a fork lead into lists that were emptied, and to nodes that nobody owns.
+  const bool inherited = node.forks != forks_;
+  const bool linked = node.next != nullptr && !inherited;
   if (linked) unlink(node);
   return {.signalled = node.signalled.load(std::memory_order_relaxed),
-          .call_due = !linked && node.waker.function != nullptr};
+          .call_due = !linked && !inherited && node.waker.function != nullptr};
 }
 
 WaitNode* ParkingTable::Waiters::find(WaitNode* node) noexcept {
@@ -93,6 +101,7 @@ void ParkingTable::unlock_and_wake(Bucket& bucket, WaitNode& taken) noexcept {
 }
 
 void ParkingTable::reset_after_fork() noexcept {
+  ++forks_;
   for (Bucket& bucket : buckets_) {
     bucket.lock.reset_after_fork();
     // Only where there is something to forget: the child shares the other pages with its parent.

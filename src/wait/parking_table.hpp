@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rouse::detail {
 
@@ -37,6 +38,7 @@ struct WaitNode {
   // Written under the bucket's lock. Read without it only to learn whether taking it is worth
   // while.
   Atomic<bool> signalled{false};
+  std::uint32_t forks = 0;  // of the process, when the node was put in
 };
 
 class ParkingTable {
@@ -73,14 +75,20 @@ class ParkingTable {
   };
 
   /// Under the lock of `key`'s bucket: if `validate()` holds, puts the node in and returns true.
-  /// validate() looks at the primitive's word and marks there that it has waiters.
+  /// validate() looks at the primitive's word and marks there that it has waiters. It may take a
+  /// `bool`: whether others wait.
   template <class Validate>
   static bool enqueue(WaitNode& node, const void* key, Validate&& validate) {
     Bucket& bucket = bucket_of(key);
     LockGuard guard(bucket.lock);
-    if (!validate()) return false;
+    if constexpr (std::is_invocable_v<Validate, bool>) {
+      if (!validate(Waiters(bucket, key).first() != nullptr)) return false;
+    } else {
+      if (!validate()) return false;
+    }
     node.key = key;
     node.signalled.store(false, std::memory_order_relaxed);
+    node.forks = forks_;
     bucket.append(node);
     return true;
   }
@@ -91,8 +99,22 @@ class ParkingTable {
                      // then
   };
 
-  /// Ends the node's stay. After it nobody touches the node.
+  /// Ends the node's stay. After it nobody touches the node. One that was put in before a fork has
+  /// left already in the child, and no call is due.
   static Dequeued dequeue(WaitNode& node) noexcept;
+
+  /// The same, and if no wake was first also what wake() does with `choose`, without the node, in
+  /// the same hold of the lock.
+  template <class Choose>
+  static Dequeued dequeue(WaitNode& node, Choose&& choose) {
+    Bucket& bucket = bucket_of(node.key);
+    Waiters waiters(bucket, node.key);
+    bucket.lock.lock();
+    const Dequeued left = leave(node);
+    if (!left.signalled) choose(waiters);
+    unlock_and_wake(bucket, waiters.taken_);
+    return left;
+  }
 
   /// Under the lock of `key`'s bucket calls `choose(Waiters&)`, which looks at the nodes of `key`
   /// and takes some or all; its last act is the last touch of the primitive. Wakes whom it took
@@ -127,10 +149,12 @@ class ParkingTable {
  private:
   static Bucket& bucket_of(const void* key) noexcept { return buckets_[bucket_index(key)]; }
 
+  static Dequeued leave(WaitNode& node) noexcept;
   static void unlock_and_wake(Bucket& bucket, WaitNode& taken) noexcept;
 
   static constexpr unsigned bucket_bits_ = 10;
   static Bucket buckets_[std::size_t{1} << bucket_bits_];
+  static std::uint32_t forks_;  // between this process and the first; written by the only thread
 };
 
 }  // namespace rouse::detail

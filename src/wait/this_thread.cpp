@@ -22,7 +22,7 @@ AmbientStop::AmbientStop(StopScope* scope, std::stop_token token)
       outer_(thread_->ambient),
       scope_(scope),
       token_(std::move(token)) {
-  const bool outer_counts = outer_ != nullptr && outer_->token_.stop_possible();
+  const bool outer_counts = outer_ != nullptr && outer_->token().stop_possible();
   bool heard = false;  // the outer frame's callback wakes this thread for our token too
   if (outer_counts && (!token_.stop_possible() || token_ == outer_->token_)) {
     if (scope_ == nullptr) scope_ = outer_->scope_;
@@ -35,6 +35,16 @@ AmbientStop::AmbientStop(StopScope* scope, std::stop_token token)
   }
   if (!heard && token_.stop_possible()) notify_.emplace(token_, NotifyThread{thread_});
   thread_->ambient = this;
+}
+
+AmbientStop::AmbientStop(ControlBlock& thread, LazyStop& stop) noexcept
+    : thread_(&thread), outer_(thread.ambient), scope_(nullptr), lazy_(&stop) {
+  thread.ambient = this;
+}
+
+const std::stop_token& AmbientStop::token() const {
+  if (lazy_ != nullptr && !token_.stop_possible()) token_ = lazy_->make_token();
+  return token_;
 }
 
 // Whether stop and deadline of the outer frame reach what is bound here anyway.
@@ -54,7 +64,7 @@ void AmbientStop::deadline_passed() const noexcept {
 
 }  // namespace detail
 
-std::stop_token this_thread::stop_token() noexcept {
+std::stop_token this_thread::stop_token() {
   const detail::ControlBlock* thread = detail::ControlBlock::current_or_null();
   if (thread == nullptr || thread->shields != 0 || thread->ambient == nullptr) return {};
   return thread->ambient->token();

@@ -13,6 +13,7 @@
 #include "support/readers.hpp"
 #include "support/rendezvous.hpp"
 #include "support/scale.hpp"
+#include "support/stops.hpp"
 #include "wait/control_block.hpp"
 
 #include <array>
@@ -23,7 +24,6 @@
 #include <functional>
 #include <latch>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <random>
 #include <shared_mutex>
@@ -50,6 +50,7 @@ using rouse::test::let_others_run;
 using rouse::test::let_readers_meet;
 using rouse::test::OnCpu;
 using rouse::test::rounds;
+using rouse::test::Stops;
 using rouse::this_thread::Bind;
 
 // What a writer changes in two steps.
@@ -64,28 +65,6 @@ struct Guarded {
     ++second;
   }
   void read() const { EXPECT_EQ(first, second); }
-};
-
-// A stop for one thread at a time, made anew after each that came.
-class Stops {
- public:
-  std::stop_token token() {
-    const std::lock_guard guard(mutex_);
-    if (source_.stop_requested()) source_ = std::stop_source();
-    return source_.get_token();
-  }
-  void request() {
-    std::stop_source source;
-    {
-      const std::lock_guard guard(mutex_);
-      source = source_;
-    }
-    source.request_stop();
-  }
-
- private:
-  std::mutex mutex_;
-  std::stop_source source_;
 };
 
 // One of the threads that use two locks in all forms, while another stops it and raises at it.

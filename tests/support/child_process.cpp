@@ -1,5 +1,7 @@
 #include "support/child_process.hpp"
 
+#include "support/fail.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -27,10 +29,6 @@ namespace rouse::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 struct Pipe {
   FileDescriptor read_end;

@@ -1,5 +1,7 @@
 #include "support/loopback.hpp"
 
+#include "support/fail.hpp"
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -12,14 +14,9 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
-#include <system_error>
 
 namespace rouse::test {
 namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 // On a free port of 127.0.0.1.
 FileDescriptor bound_socket() {

@@ -4,6 +4,8 @@
 #include "rouse/wait/sleep.hpp"
 #include "rouse/wait/this_thread.hpp"
 
+#include "support/signal_mask.hpp"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,12 +23,7 @@ using rouse::SecondSignal;
 using rouse::SignalStop;
 using rouse::StopReason;
 using rouse::WaitStatus;
-
-bool blocked(int signal) {
-  sigset_t mask{};
-  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-  return ::sigismember(&mask, signal) == 1;
-}
+using rouse::test::is_blocked;
 
 TEST(SignalStop, IsStoppedByASignalWithItsNumber) {
   SignalStop signals({SIGUSR1, SIGUSR2});
@@ -44,18 +41,18 @@ TEST(SignalStop, CanBeStoppedWithoutASignal) {
 }
 
 TEST(SignalStop, GivesTheMaskBack) {
-  EXPECT_FALSE(blocked(SIGUSR1));
+  EXPECT_FALSE(is_blocked(SIGUSR1));
   {
     const SignalStop signals({SIGUSR1});
-    EXPECT_TRUE(blocked(SIGUSR1));
+    EXPECT_TRUE(is_blocked(SIGUSR1));
   }
-  EXPECT_FALSE(blocked(SIGUSR1));
+  EXPECT_FALSE(is_blocked(SIGUSR1));
 }
 
 TEST(SignalStop, RefusesWhatIsNoSignalAndLeavesTheMask) {
   EXPECT_THROW(SignalStop({SIGUSR1, 12345}), std::system_error);
   EXPECT_THROW(SignalStop({SIGUSR1, SIGKILL}), std::system_error);
-  EXPECT_FALSE(blocked(SIGUSR1));
+  EXPECT_FALSE(is_blocked(SIGUSR1));
 }
 
 TEST(SignalStop, LeavesSignalsAloneThatTheProgramBlockedMeanwhile) {
@@ -66,8 +63,8 @@ TEST(SignalStop, LeavesSignalsAloneThatTheProgramBlockedMeanwhile) {
     const SignalStop signals({SIGUSR1});
     ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &usr2, nullptr), 0);
   }
-  EXPECT_TRUE(blocked(SIGUSR2));
-  EXPECT_FALSE(blocked(SIGUSR1));
+  EXPECT_TRUE(is_blocked(SIGUSR2));
+  EXPECT_FALSE(is_blocked(SIGUSR1));
   ::pthread_sigmask(SIG_UNBLOCK, &usr2, nullptr);
 }
 
@@ -81,7 +78,7 @@ TEST(SignalStop, FailsRatherThanBeDeafWhenDescriptorsRunOut) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_left), 0);
   EXPECT_THROW(SignalStop({SIGUSR1}), std::system_error);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_FALSE(blocked(SIGUSR1));
+  EXPECT_FALSE(is_blocked(SIGUSR1));
 }
 
 TEST(SignalStop, IgnoresTheSecondSignalIfToldSo) {

@@ -7,6 +7,7 @@
 #include "rouse/wait/this_thread.hpp"
 
 #include "support/faults/faults.hpp"
+#include "support/signal_mask.hpp"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ using rouse::WaitStatus;
 using rouse::test::Call;
 using rouse::test::fail_each;
 using rouse::test::Fault;
+using rouse::test::is_blocked;
 using rouse::test::live_allocations;
 
 class StartFailure : public testing::Test {
@@ -46,12 +48,6 @@ class StartFailure : public testing::Test {
     thread.join();
   }
 };
-
-bool is_blocked(int signal) {
-  sigset_t mask{};
-  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-  return ::sigismember(&mask, signal) == 1;
-}
 
 TEST_F(StartFailure, OfTheSystemIsAnExceptionThatNamesTheThread) {
   bool ran = false;

@@ -13,6 +13,7 @@
 
 #include "support/faults/empty_pool.hpp"
 #include "support/faults/faults.hpp"
+#include "support/signal_mask.hpp"
 
 #include <poll.h>
 #include <pthread.h>
@@ -44,6 +45,7 @@ using rouse::WaitStatus;
 using rouse::test::Call;
 using rouse::test::fail_each;
 using rouse::test::Fault;
+using rouse::test::is_blocked;
 using std::chrono::steady_clock;
 
 constexpr long always = LONG_MAX;
@@ -205,12 +207,6 @@ TEST_F(SystemCallFailure, OfThreadSpecificDataIsNamedAndTheNextWaitTriesAgain) {
     }
     EXPECT_EQ(event.wait_for(1us), WaitStatus::timeout);
   });
-}
-
-bool is_blocked(int signal) {
-  sigset_t mask{};
-  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-  return ::sigismember(&mask, signal) == 1;
 }
 
 struct Site {

@@ -20,19 +20,19 @@ using rouse::detail::ParkingTable;
 using rouse::detail::WaitNode;
 
 constexpr auto always = [] { return true; };
-constexpr auto nothing = [] {};
+constexpr auto do_nothing = [] {};
 
-void count(void* counter) noexcept { static_cast<std::atomic<int>*>(counter)->fetch_add(1); }
+void count_wake(void* counter) noexcept { static_cast<std::atomic<int>*>(counter)->fetch_add(1); }
 
 TEST(ParkingTable, CallsTheFunctionOfANodeOnce) {
   int key = 0;
   std::atomic<int> calls{0};
   WaitNode node;
-  node.waker = {&count, &calls};
+  node.waker = {&count_wake, &calls};
   ASSERT_TRUE(ParkingTable::enqueue(node, &key, always));
-  ParkingTable::wake_all(&key, nothing);
+  ParkingTable::wake_all(&key, do_nothing);
   EXPECT_EQ(calls, 1);
-  ParkingTable::wake_all(&key, nothing);
+  ParkingTable::wake_all(&key, do_nothing);
   EXPECT_EQ(calls, 1);
   const auto left = ParkingTable::dequeue(node);
   EXPECT_TRUE(left.signalled);
@@ -43,12 +43,12 @@ TEST(ParkingTable, DoesNotCallTheFunctionOfANodeThatLeft) {
   int key = 0;
   std::atomic<int> calls{0};
   WaitNode node;
-  node.waker = {&count, &calls};
+  node.waker = {&count_wake, &calls};
   ASSERT_TRUE(ParkingTable::enqueue(node, &key, always));
   const auto left = ParkingTable::dequeue(node);
   EXPECT_FALSE(left.signalled);
   EXPECT_FALSE(left.call_due);
-  ParkingTable::wake_all(&key, nothing);
+  ParkingTable::wake_all(&key, do_nothing);
   EXPECT_EQ(calls, 0);
 }
 
@@ -56,9 +56,9 @@ TEST(ParkingTable, TakesNoNodeThatIsNotValid) {
   int key = 0;
   std::atomic<int> calls{0};
   WaitNode node;
-  node.waker = {&count, &calls};
+  node.waker = {&count_wake, &calls};
   EXPECT_FALSE(ParkingTable::enqueue(node, &key, [] { return false; }));
-  ParkingTable::wake_all(&key, nothing);
+  ParkingTable::wake_all(&key, do_nothing);
   EXPECT_EQ(calls, 0);
 }
 
@@ -69,10 +69,10 @@ TEST(ParkingTable, WakesTheNodesOfOneKeyOnlyAlsoInASharedBucket) {
   std::deque<std::atomic<int>> calls(keys);
   std::deque<WaitNode> nodes(keys);
   for (std::size_t i = 0; i < keys; ++i) {
-    nodes[i].waker = {&count, &calls[i]};
+    nodes[i].waker = {&count_wake, &calls[i]};
     ASSERT_TRUE(ParkingTable::enqueue(nodes[i], &addresses[i], always));
   }
-  for (std::size_t i = 0; i < keys; i += 2) ParkingTable::wake_all(&addresses[i], nothing);
+  for (std::size_t i = 0; i < keys; i += 2) ParkingTable::wake_all(&addresses[i], do_nothing);
   for (std::size_t i = 0; i < keys; ++i) {
     EXPECT_EQ(calls[i], i % 2 == 0 ? 1 : 0) << i;
     EXPECT_EQ(ParkingTable::dequeue(nodes[i]).signalled, i % 2 == 0) << i;
@@ -99,7 +99,7 @@ TEST(ParkingTable, WakesInTheOrderOfArrival) {
                         &entry};
     ASSERT_TRUE(ParkingTable::enqueue(entry.node, &key, always));
   }
-  ParkingTable::wake_all(&key, nothing);
+  ParkingTable::wake_all(&key, do_nothing);
   ASSERT_EQ(order.size(), 100U);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
 }
@@ -108,7 +108,7 @@ TEST(ParkingTable, RunsTheUpdateUnderTheLockAndFunctionsWithoutIt) {
   int key = 0;
   // A function may use the table: it would deadlock under the bucket's lock.
   WaitNode node;
-  node.waker = {[](void* k) noexcept { ParkingTable::wake_all(k, nothing); }, &key};
+  node.waker = {[](void* k) noexcept { ParkingTable::wake_all(k, do_nothing); }, &key};
   ASSERT_TRUE(ParkingTable::enqueue(node, &key, always));
   bool updated = false;
   ParkingTable::wake_all(&key, [&] { updated = true; });
@@ -124,7 +124,7 @@ TEST(ParkingTable, CallsOrDoesNotCallButTellsWhichWhenLeavingRacesWithAWake) {
     std::deque<WaitNode> nodes(nodes_per_round);
     std::vector<ParkingTable::Dequeued> left(nodes_per_round);
     for (std::size_t i = 0; i < nodes_per_round; ++i) {
-      nodes[i].waker = {&count, &calls[i]};
+      nodes[i].waker = {&count_wake, &calls[i]};
       ASSERT_TRUE(ParkingTable::enqueue(nodes[i], &key, always));
     }
     std::latch start(2);
@@ -133,7 +133,7 @@ TEST(ParkingTable, CallsOrDoesNotCallButTellsWhichWhenLeavingRacesWithAWake) {
       for (std::size_t i = nodes_per_round; i-- > 0;) left[i] = ParkingTable::dequeue(nodes[i]);
     });
     start.arrive_and_wait();
-    ParkingTable::wake_all(&key, nothing);
+    ParkingTable::wake_all(&key, do_nothing);
     leaver.join();
     for (std::size_t i = 0; i < nodes_per_round; ++i) {
       EXPECT_EQ(calls[i], left[i].call_due ? 1 : 0) << i;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -132,20 +133,61 @@ TEST(Raise, IsWithheldUnderAShield) {
   EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error);
 }
 
-TEST(Raise, IsWithheldWhileAnExceptionUnwinds) {
-  struct WaitsInDestructor {
-    std::optional<WaitStatus>& status;
-    ~WaitsInDestructor() { status = rouse::sleep_for(1ms); }
+// Calls `body` in a destructor, while an exception unwinds.
+template <class Body>
+void while_unwinding(Body body) {
+  struct Calls {
+    Body& body;
+    ~Calls() { body(); }
   };
-  std::optional<WaitStatus> status;
-  ControlBlock::current().raise(error("later"));
   try {
-    const WaitsInDestructor waits{status};
+    const Calls calls{body};
     throw std::logic_error("unwinding");
   } catch (const std::logic_error&) {
-    EXPECT_EQ(status, WaitStatus::timeout);
   }
+}
+
+// As who waits for a job runs it.
+template <class Job>
+void run_here(Job job) {
+  ControlBlock& self = ControlBlock::current();
+  const int outer = std::exchange(self.unwinding, std::uncaught_exceptions());
+  job();
+  self.unwinding = outer;
+}
+
+TEST(Raise, IsWithheldWhileAnExceptionUnwinds) {
+  std::optional<WaitStatus> status;
+  ControlBlock::current().raise(error("later"));
+  while_unwinding([&] { status = rouse::sleep_for(1ms); });
+  EXPECT_EQ(status, WaitStatus::timeout);
   EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error);
+}
+
+TEST(Raise, IsThrownInAJobThatADestructorRunsWhileAnExceptionUnwinds) {
+  ControlBlock::current().raise(error("now"));
+  while_unwinding(
+      [] { run_here([] { EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error); }); });
+  EXPECT_EQ(rouse::sleep_for(1ms), WaitStatus::timeout);
+}
+
+TEST(Raise, IsWithheldWhileAnExceptionOfSuchAJobUnwinds) {
+  std::optional<WaitStatus> status;
+  ControlBlock::current().raise(error("later"));
+  while_unwinding(
+      [&] { run_here([&] { while_unwinding([&] { status = rouse::sleep_for(1ms); }); }); });
+  EXPECT_EQ(status, WaitStatus::timeout);
+  EXPECT_THROW((void)rouse::sleep_for(1h), std::runtime_error);
+}
+
+TEST(Raise, IsNotThrownByWhatTheBlocksLastOwnerWasIn) {
+  ControlBlock* const first = ControlBlock::acquire();
+  first->unwinding = 1;
+  ControlBlock::release(first);
+  ControlBlock* const second = ControlBlock::acquire();
+  EXPECT_EQ(second, first);
+  EXPECT_EQ(second->unwinding, 0);
+  ControlBlock::release(second);
 }
 
 TEST(Raise, LosesToASignalAndStaysPending) {

@@ -30,18 +30,39 @@ struct NotifyThread {
   void operator()() const noexcept;
 };
 
+/// A stop without a token as long as nobody asks for one: a job's. Whoever requests it notifies the
+/// thread.
+class LazyStop {
+ public:
+  virtual bool stop_requested() const noexcept = 0;
+  /// Throws std::bad_alloc.
+  virtual std::stop_token make_token() = 0;
+
+ protected:
+  ~LazyStop() = default;
+};
+
 /// What a thread's waits obey besides what they are given; one frame per Bind.
 class AmbientStop {
  public:
   [[gnu::visibility("default")]] explicit AmbientStop(std::stop_token token);
   [[gnu::visibility("default")]] explicit AmbientStop(StopScope& scope);
+  /// Instead of what was bound before, not besides.
+  AmbientStop(ControlBlock& thread, LazyStop& stop) noexcept;
   [[gnu::visibility("default")]] ~AmbientStop();
 
   AmbientStop(const AmbientStop&) = delete;
   AmbientStop& operator=(const AmbientStop&) = delete;
 
-  const std::stop_token& token() const noexcept { return token_; }
-  bool stop_requested() const noexcept { return token_.stop_requested(); }
+  /// Throws std::bad_alloc, the first time in a job.
+  const std::stop_token& token() const;
+  /// Whether it is the token that stops these waits, made or not.
+  bool obeys(const std::stop_token& token) const noexcept { return token == token_; }
+  bool stop_requested() const noexcept {
+    return lazy_ == nullptr ? token_.stop_requested() : lazy_->stop_requested();
+  }
+  /// With the job it belongs to, whose token it was.
+  void forget_token() noexcept { token_ = std::stop_token(); }
   Deadline deadline() const noexcept {
     return scope_ == nullptr ? Deadline::never() : scope_->deadline_;
   }
@@ -62,7 +83,8 @@ class AmbientStop {
   const AmbientStop* const outer_;
   std::optional<Joined> joined_;
   StopScope* scope_;
-  std::stop_token token_;
+  LazyStop* const lazy_ = nullptr;
+  mutable std::stop_token token_;
   std::optional<std::stop_callback<NotifyThread>> notify_;
 };
 
@@ -71,8 +93,8 @@ class AmbientStop {
 namespace this_thread {
 
 /// The ambient stop: every stop that a wait of this thread obeys. Empty outside of rouse's threads,
-/// jobs and Binds, and under a Shield.
-[[nodiscard, gnu::visibility("default")]] std::stop_token stop_token() noexcept;
+/// jobs and Binds, and under a Shield. Throws std::bad_alloc, in a job's first call.
+[[nodiscard, gnu::visibility("default")]] std::stop_token stop_token();
 
 /// While it lives, this thread's waits obey `token` or `scope` too: what was bound before stays in
 /// force. Destroy Binds in reverse order, on the same thread (as a local variable does).
