@@ -30,6 +30,7 @@ ci     clang-format        clang-format  the format check
 ci     clang-tidy          clang-tidy    the tidy preset
 bench  libabsl-dev         -             a peer
 bench  libtbb-dev          -             a peer
+bench  libconcurrentqueue-dev -          a peer
 bench  binutils            objdump       reads what is_set() was compiled to
 bench  python3             python3       compares and shows the figures
 '

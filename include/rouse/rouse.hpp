@@ -1,6 +1,10 @@
 #pragma once
 // All of rouse::core.
 
+#include "rouse/exec/job.hpp"
+#include "rouse/exec/job_group.hpp"
+#include "rouse/exec/thread_pool.hpp"
+#include "rouse/exec/thread_pool_stats.hpp"
 #include "rouse/sync/rw_lock.hpp"
 #include "rouse/thread/interruptible_thread.hpp"
 #include "rouse/thread/signal_stop.hpp"

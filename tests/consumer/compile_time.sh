@@ -6,7 +6,7 @@ set -euo pipefail
 export LC_ALL=C
 cxx=$1 include=$2
 limit=1.50
-rounds=9
+rounds=5
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -13,8 +13,9 @@ namespace rouse::test {
 namespace {
 
 constexpr const char* names[] = {
-    "event", "fd",       "interruptible_thread", "rw_lock",          "shield",      "signal_stop",
-    "sleep", "stop_all", "stop_scope",           "stoppable_thread", "this_thread", "wait_any"};
+    "asio",        "event",   "fd",       "interruptible_thread", "rw_lock",          "shield",
+    "signal_stop", "sleep",   "stop_all", "stop_scope",           "stoppable_thread", "this_thread",
+    "thread_pool", "wait_any"};
 
 class Examples : public testing::TestWithParam<const char*> {};
 

@@ -1,8 +1,10 @@
-// The core, compiled once more over the scheduler's seam, from the varied copies of its sources.
+// The core and the pool's roster, compiled once more over the scheduler's seam, from the varied
+// copies of their sources.
 
 #include "detail/complain.cpp"
 #include "detail/one_copy.cpp"
 #include "detail/thread_name.cpp"
+#include "exec/roster.cpp"
 #include "sync/held_locks.cpp"
 #include "sync/reader_slots.cpp"
 #include "sync/rw_lock.cpp"
@@ -13,8 +15,10 @@
 #include "wait/blocking.cpp"
 #include "wait/control_block.cpp"
 #include "wait/event.cpp"
+#include "wait/event_watch.cpp"
 #include "wait/fd.cpp"
 #include "wait/parking_table.cpp"
+#include "wait/permits.cpp"
 #include "wait/shield.cpp"
 #include "wait/sleep.cpp"
 #include "wait/stop_scope.cpp"

@@ -49,6 +49,11 @@ rouse_vary(src/sync/reader_slots.cpp
   [=[void ReaderSlots::give_back() noexcept {
   if (row_ == nullptr) return;]=])
 
+# A ring that is soon full, and soon gone around.
+rouse_vary(src/exec/work_deque.hpp
+  [=[capacity = 256;]=]
+  [=[capacity = 2;]=])
+
 # The operations of stop tokens are the standard library's: a switch may come before them too.
 rouse_vary(src/wait/blocking.cpp
   [=[  return (ambient_ != nullptr && ambient_->stop_requested()) ||]=]
@@ -262,6 +267,140 @@ rouse_mutant(wait_any other_nodes_stay src/wait/event.cpp
   [=[      ready = true;
       index = i;
       if (test::model::mutant("other_nodes_stay")) break;]=])
+
+# --- watches ---------------------------------------------------------------------------------------
+
+rouse_mutant(event_watch called_under_the_lock src/wait/parking_table.cpp
+  [=[      if (node.waker.function == nullptr) {]=]
+  [=[      if (node.waker.function != nullptr && test::model::mutant("called_under_the_lock")) {
+        node.waker.function(node.waker.context);
+        continue;
+      }
+      if (node.waker.function == nullptr) {]=])
+rouse_mutant(event_watch touched_after_the_call src/wait/event_watch.cpp
+  [=[  self.function_(self.context_);]=]
+  [=[  self.function_(self.context_);
+  if (test::model::mutant("touched_after_the_call"))
+    self.node().signalled.store(false, std::memory_order_relaxed);]=])
+rouse_mutant(event_watch signalled_is_called src/wait/event_watch.cpp
+  [=[  return !ParkingTable::dequeue(node()).call_due && !called_;]=]
+  [=[  const auto left = ParkingTable::dequeue(node());
+  if (test::model::mutant("signalled_is_called")) return !left.signalled;
+  return !left.call_due && !called_;]=])
+rouse_mutant(event_watch taken_back_though_called src/wait/parking_table.cpp
+  [=[          .call_due = !linked && !inherited && node.waker.function != nullptr};]=]
+  [=[          .call_due = !linked && !inherited && node.waker.function != nullptr &&
+                      !test::model::mutant("taken_back_though_called")};]=])
+rouse_mutant(event_watch called_stays src/wait/event_watch.cpp
+  [=[  called_ = false;]=]
+  [=[  if (!test::model::mutant("called_stays")) called_ = false;]=])
+# --- permits ---------------------------------------------------------------------------------------
+
+rouse_mutant(permits tried_past_the_waiting src/wait/permits.hpp
+  [=[    while ((seen & (waited_ | closed_)) == 0 && seen >= n) {]=]
+  [=[    if (test::model::mutant("tried_past_the_waiting")) {
+      while ((seen & ~waited_) >= n && (seen & closed_) == 0) {
+        if (word_.compare_exchange_weak(seen, seen - n, std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+          return true;
+      }
+    }
+    while ((seen & (waited_ | closed_)) == 0 && seen >= n) {]=])
+rouse_mutant(permits acquired_past_the_waiting src/wait/permits.cpp
+  [=[      const bool enough = !others &&]=]
+  [=[      const bool enough = (!others || test::model::mutant("acquired_past_the_waiting")) &&]=])
+rouse_vary(src/wait/permits.cpp
+  [=[enough ? (seen & ~waited_) - n :]=]
+  [=[enough ? ((seen & ~waited_) - n) | (others ? waited_ : 0) :]=])
+rouse_mutant(permits served_past_the_first src/wait/permits.cpp
+  [=[    if (wanted > free) break;]=]
+  [=[    if (wanted > free && test::model::mutant("served_past_the_first")) {
+      skipped = true;
+      node = waiters.after(*node);
+      continue;
+    }
+    if (wanted > free) break;]=])
+rouse_vary(src/wait/permits.cpp
+  [=[  std::uint32_t change = returned;]=]
+  [=[  bool skipped = false;
+  std::uint32_t change = returned;]=])
+rouse_mutant(permits released_past_the_waiting src/wait/permits.hpp
+  [=[    while ((seen & waited_) == 0) {]=]
+  [=[    while ((seen & waited_) == 0 || test::model::mutant("released_past_the_waiting")) {]=])
+rouse_mutant(permits released_by_store src/wait/permits.hpp
+  [=[      if (word_.compare_exchange_weak(seen, seen + n, std::memory_order_release,]=]
+  [=[      if (test::model::mutant("released_by_store")) {
+        word_.store(seen + n, std::memory_order_release);
+        return;
+      }
+      if (word_.compare_exchange_weak(seen, seen + n, std::memory_order_release,]=])
+rouse_mutant(permits queues_without_a_look src/wait/permits.cpp
+  [=[ (seen & ~waited_) >= n;]=]
+  [=[ (seen & ~waited_) >= n && !test::model::mutant("queues_without_a_look");]=])
+rouse_mutant(permits queues_unknown src/wait/permits.cpp
+  [=[: seen | waited_;]=]
+  [=[: seen | (test::model::mutant("queues_unknown") ? 0 : waited_);]=])
+rouse_mutant(permits queues_though_closed src/wait/permits.cpp
+  [=[      closed = (seen & closed_) != 0;]=]
+  [=[      closed = (seen & closed_) != 0 && !test::model::mutant("queues_though_closed");]=])
+rouse_mutant(permits served_but_not_counted src/wait/permits.cpp
+  [=[    change -= wanted;]=]
+  [=[    if (!test::model::mutant("served_but_not_counted")) change -= wanted;]=])
+rouse_mutant(permits waited_stays src/wait/permits.cpp
+  [=[  if (node == nullptr) change -=]=]
+  [=[  if (node == nullptr && !skipped && !test::model::mutant("waited_stays")) change -=]=])
+rouse_mutant(permits word_is_stored src/wait/permits.cpp
+  [=[  word_.fetch_add(change, std::memory_order_release);]=]
+  [=[  if (test::model::mutant("word_is_stored")) {
+    word_.store(seen + change, std::memory_order_release);
+    return;
+  }
+  if (test::model::mutant("word_changed_after_the_lock")) {
+    late = change;
+    return;
+  }
+  word_.fetch_add(change, std::memory_order_release);]=])
+rouse_mutant(permits word_changed_after_the_lock src/wait/permits.cpp
+  [=[{ serve(waiters, n); });]=]
+  [=[{ serve(waiters, n); });
+  if (test::model::mutant("word_changed_after_the_lock"))
+    word_.fetch_add(late, std::memory_order_release);]=])
+rouse_vary(src/wait/permits.cpp
+  [=[struct Waiting : WaitNode {]=]
+  [=[thread_local std::uint32_t late = 0;
+
+struct Waiting : WaitNode {]=])
+rouse_mutant(permits close_forgets_the_waiting src/wait/permits.cpp
+  [=[    waiters.take_all();]=]
+  [=[    if (!test::model::mutant("close_forgets_the_waiting")) waiters.take_all();]=])
+rouse_mutant(permits refused_is_acquired src/wait/permits.cpp
+  [=[->refused = true;]=]
+  [=[->refused = !test::model::mutant("refused_is_acquired");]=])
+rouse_mutant(permits closed_after_the_lock src/wait/permits.cpp
+  [=[    word_.fetch_or(closed_, std::memory_order_release);
+    word_.fetch_and(~waited_, std::memory_order_relaxed);
+  });]=]
+  [=[    if (!test::model::mutant("closed_after_the_lock"))
+      word_.fetch_or(closed_, std::memory_order_release);
+    word_.fetch_and(~waited_, std::memory_order_relaxed);
+  });
+  if (test::model::mutant("closed_after_the_lock"))
+    word_.fetch_or(closed_, std::memory_order_release);]=])
+rouse_mutant(permits leaver_lets_nobody_go src/wait/permits.cpp
+  [=[{ serve(others, 0); };]=]
+  [=[{
+    if (!test::model::mutant("leaver_lets_nobody_go")) serve(others, 0);
+  };]=])
+rouse_mutant(permits leaver_comes_back src/wait/permits.cpp
+  [=[  const bool signalled = ParkingTable::dequeue(node, leave).signalled;]=]
+  [=[  const bool comes_back = test::model::mutant("leaver_comes_back");
+  const bool signalled =
+      (comes_back ? ParkingTable::dequeue(node) : ParkingTable::dequeue(node, leave)).signalled;
+  if (comes_back && !signalled) ParkingTable::wake(this, leave);]=])
+rouse_mutant(permits no_look_at_the_permit src/wait/permits.cpp
+  [=[  if (!signalled) return told();]=]
+  [=[  if (!signalled || (test::model::mutant("no_look_at_the_permit") && blocking.ended()))
+    return told();]=])
 
 # --- raised exceptions -----------------------------------------------------------------------------
 
@@ -526,3 +665,132 @@ rouse_mutant(rw_lock downgrade_in_two_steps src/sync/rw_lock.cpp
   [=[  const bool two = test::model::mutant("downgrade_in_two_steps");
   hand_over(two ? 0 : one_reader_);
   if (two) word_.fetch_add(one_reader_, std::memory_order_acquire);]=])
+
+# --- the queue of a worker -------------------------------------------------------------------------
+
+rouse_mutant(work_deque one_too_many src/exec/work_deque.hpp
+  [=[return capacity - static_cast<std::size_t>(bottom - top_seen_);]=]
+  [=[return capacity + (test::model::mutant("one_too_many") ? 1 : 0) -
+           static_cast<std::size_t>(bottom - top_seen_);]=])
+rouse_mutant(work_deque slot_written_late src/exec/work_deque.hpp
+  [=[  for (std::size_t i = 0; i < count; ++i) {
+    slot(]=]
+  [=[  const bool late = test::model::mutant("slot_written_late");
+  if (late) bottom_.store(bottom + static_cast<Index>(count), std::memory_order_seq_cst);
+  for (std::size_t i = 0; i < count; ++i) {
+    slot(]=])
+rouse_mutant(work_deque taken_without_a_contest src/exec/work_deque.hpp
+  [=[    if (top_.compare_exchange_weak(top, top + 1, std::memory_order_release,
+                                   std::memory_order_relaxed)) {]=]
+  [=[    const bool blind = test::model::mutant("taken_without_a_contest");
+    if (blind) top_.store(top + 1, std::memory_order_release);
+    if (blind || top_.compare_exchange_weak(top, top + 1, std::memory_order_release,
+                                            std::memory_order_relaxed)) {]=])
+rouse_mutant(work_deque gives_up_after_a_lost_contest src/exec/work_deque.hpp
+  [=[      return task;
+    }]=]
+  [=[      return task;
+    }
+    if (test::model::mutant("gives_up_after_a_lost_contest")) return nullptr;]=])
+rouse_mutant(work_deque slot_read_late src/exec/work_deque.hpp
+  [=[      return task;]=]
+  [=[      return test::model::mutant("slot_read_late") ? slot(top).load(std::memory_order_relaxed)
+                                                   : task;]=])
+rouse_mutant(work_deque bottom_read_before_top src/exec/work_deque.hpp
+  [=[    Index top = top_.load(std::memory_order_seq_cst);
+    if (bottom_.load(std::memory_order_seq_cst) <= top) return nullptr;]=]
+  [=[    const bool before = test::model::mutant("bottom_read_before_top");
+    Index bottom = before ? bottom_.load(std::memory_order_seq_cst) : 0;
+    Index top = top_.load(std::memory_order_seq_cst);
+    if (!before) bottom = bottom_.load(std::memory_order_seq_cst);
+    if (bottom <= top) return nullptr;]=])
+rouse_mutant(work_deque look_before_the_bottom_is_lowered src/exec/work_deque.hpp
+  [=[  bottom_.store(newest, std::memory_order_seq_cst);
+]=]
+  [=[  if (test::model::mutant("look_before_the_bottom_is_lowered") &&
+      top_.load(std::memory_order_seq_cst) < newest) {
+    bottom_.store(newest, std::memory_order_seq_cst);
+    return true;
+  }
+  bottom_.store(newest, std::memory_order_seq_cst);
+]=])
+rouse_mutant(work_deque last_given_back_without_a_contest src/exec/work_deque.hpp
+  [=[  if (top >= newest) return take_last();]=]
+  [=[  if (test::model::mutant("last_given_back_without_a_contest") && top == newest) {
+    bottom_.store(newest, std::memory_order_seq_cst);
+    return true;
+  }
+  if (top >= newest) return take_last();]=])
+rouse_mutant(work_deque given_back_without_a_look src/exec/work_deque.hpp
+  [=[  if (top < newest) return true;]=]
+  [=[  if (top < newest || test::model::mutant("given_back_without_a_look")) return true;]=])
+rouse_mutant(work_deque what_became_the_last_is_not_contended src/exec/work_deque.hpp
+  [=[  const bool taken = take_last();]=]
+  [=[  const bool taken = test::model::mutant("what_became_the_last_is_not_contended")
+                         ? top == newest
+                         : take_last();]=])
+rouse_mutant(work_deque bottom_stays_low src/exec/work_deque.hpp
+  [=[  bottom_.store(newest + 1, std::memory_order_relaxed);]=]
+  [=[  if (!test::model::mutant("bottom_stays_low"))
+    bottom_.store(newest + 1, std::memory_order_relaxed);]=])
+
+# --- the roster of a pool --------------------------------------------------------------------------
+
+rouse_mutant(roster called_without_a_look src/exec/roster.cpp
+  [=[    if (!one_more(word_.load(std::memory_order_relaxed))) return false;]=]
+  [=[    if (!one_more(word_.load(std::memory_order_relaxed)) &&
+        !test::model::mutant("called_without_a_look")) return false;]=])
+rouse_mutant(roster called_stays_listed src/exec/roster.cpp
+  [=[    unlist(*called);
+]=]
+  [=[    if (!test::model::mutant("called_stays_listed")) unlist(*called);
+]=])
+rouse_mutant(roster called_has_no_hint src/exec/roster.cpp
+  [=[  called->hint_.set();]=]
+  [=[  if (!test::model::mutant("called_has_no_hint")) called->hint_.set();]=])
+rouse_mutant(roster refused_silently src/exec/roster.cpp
+  [=[    instead = top_;]=]
+  [=[    if (!test::model::mutant("refused_silently")) instead = top_;]=])
+rouse_mutant(roster last_searcher_is_silent src/exec/roster.cpp
+  [=[std::memory_order_seq_cst)).searching == 1;]=]
+  [=[std::memory_order_seq_cst)).searching == 1 &&
+         !test::model::mutant("last_searcher_is_silent");]=])
+rouse_mutant(roster gets_up_twice src/exec/roster.cpp
+  [=[  if (!sleeper.listed_) return true;]=]
+  [=[  if (!sleeper.listed_ && !test::model::mutant("gets_up_twice")) return true;]=])
+rouse_mutant(roster lies_down_still_searching src/exec/roster.cpp
+  [=[(was_searching ? searching_ : 0));]=]
+  [=[(was_searching && !test::model::mutant("lies_down_still_searching") ? searching_ : 0));]=])
+rouse_mutant(roster no_look_at_the_list src/exec/roster.cpp
+  [=[      if (!sleeper.listed_) return Woken::for_work;]=]
+  [=[      if (!sleeper.listed_ && (looked || !test::model::mutant("no_look_at_the_list")))
+        return Woken::for_work;
+      looked = true;]=])
+rouse_vary(src/exec/roster.cpp
+  [=[  for (bool idled = false;;) {]=]
+  [=[  bool looked = false;
+  for (bool idled = false;;) {]=])
+rouse_mutant(roster hint_cleared_after_the_lock src/exec/roster.cpp
+  [=[      sleeper.hint_.clear();
+    }]=]
+  [=[      if (!test::model::mutant("hint_cleared_after_the_lock")) sleeper.hint_.clear();
+    }
+    if (test::model::mutant("hint_cleared_after_the_lock")) sleeper.hint_.clear();]=])
+rouse_mutant(roster too_many_leave src/exec/roster.cpp
+  [=[(idled && may_leave)) {]=]
+  [=[(idled && (may_leave || test::model::mutant("too_many_leave")))) {]=])
+rouse_mutant(roster dismissed_without_a_look src/exec/roster.cpp
+  [=[      if (dismissed_ && needed) {]=]
+  [=[      if (dismissed_ && needed && !test::model::mutant("dismissed_without_a_look")) {]=])
+rouse_mutant(roster dismissed_silently src/exec/roster.cpp
+  [=[  dismissed_ = true;
+  hint_all();]=]
+  [=[  dismissed_ = true;
+  if (!test::model::mutant("dismissed_silently")) hint_all();]=])
+rouse_mutant(roster limit_is_not_raised src/exec/roster.cpp
+  [=[  limit_.store(limit, std::memory_order_relaxed);]=]
+  [=[  if (!test::model::mutant("limit_is_not_raised"))
+    limit_.store(limit, std::memory_order_relaxed);]=])
+rouse_mutant(roster blocked_stays_awake src/exec/roster.cpp
+  [=[  change(blocked_ - awake_);]=]
+  [=[  if (!test::model::mutant("blocked_stays_awake")) change(blocked_ - awake_);]=])

@@ -8,11 +8,15 @@ std::span<const Area> areas() {
       {"parker", parker_scenarios()},
       {"event", event_scenarios()},
       {"wait_any", wait_any_scenarios()},
+      {"event_watch", event_watch_scenarios()},
+      {"permits", permits_scenarios()},
       {"fd", fd_scenarios()},
       {"raise", raise_scenarios()},
       {"stop_scope", stop_scope_scenarios()},
       {"stop_all", stop_all_scenarios()},
       {"rw_lock", rw_lock_scenarios()},
+      {"work_deque", work_deque_scenarios()},
+      {"roster", roster_scenarios()},
   };
   return all;
 }

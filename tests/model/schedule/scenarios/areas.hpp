@@ -11,10 +11,14 @@ std::span<const Scenario> lock_scenarios();
 std::span<const Scenario> parker_scenarios();
 std::span<const Scenario> event_scenarios();
 std::span<const Scenario> wait_any_scenarios();
+std::span<const Scenario> event_watch_scenarios();
+std::span<const Scenario> permits_scenarios();
 std::span<const Scenario> fd_scenarios();
 std::span<const Scenario> raise_scenarios();
 std::span<const Scenario> stop_scope_scenarios();
 std::span<const Scenario> stop_all_scenarios();
 std::span<const Scenario> rw_lock_scenarios();
+std::span<const Scenario> work_deque_scenarios();
+std::span<const Scenario> roster_scenarios();
 
 }  // namespace rouse::test::model

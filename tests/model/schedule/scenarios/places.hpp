@@ -20,16 +20,20 @@ void* address_in_bucket(unsigned bucket, unsigned n);
 template <class T>
 class Place {
  public:
-  Place(unsigned bucket, unsigned n) : address_(address_in_bucket(bucket, n)) { make(); }
+  template <class... Args>
+  Place(unsigned bucket, unsigned n, Args... args) : address_(address_in_bucket(bucket, n)) {
+    make(args...);
+  }
   ~Place() {
     if (made_) destroy();
   }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
-  void make() {
+  template <class... Args>
+  void make(Args... args) {
     static_assert(sizeof(T) <= bytes_at_address);
-    object_ = new (address_) T;
+    object_ = new (address_) T(args...);
     made_ = true;
   }
   void destroy() {

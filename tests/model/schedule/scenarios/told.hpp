@@ -24,6 +24,11 @@ class ToldBlock {
     while ((found = get()) == nullptr) detail::os::cpu_relax();
     return *found;
   }
+  /// Until the owner blocks in a wait, which is then in the parking table.
+  void await_blocked() const {
+    const detail::ControlBlock& owner = await();
+    while (owner.blocked_in.load(std::memory_order_acquire) == nullptr) detail::os::cpu_relax();
+  }
 
  private:
   detail::Atomic<detail::ControlBlock*> block_{nullptr};
