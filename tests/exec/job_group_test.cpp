@@ -36,6 +36,7 @@ using rouse::when_any;
 using rouse::WhenAny;
 using rouse::test::await_blocked_in;
 using rouse::test::Gate;
+using rouse::test::this_thread_id;
 
 template <class R, class... Others>
 std::vector<Job<R>> list(Job<R> first, Others... others) {
@@ -50,8 +51,6 @@ R wait_and_return(Event& event, R value) {
   EXPECT_EQ(event.wait(), WaitStatus::ready);
   return value;
 }
-
-std::thread::id this_thread_id() { return std::this_thread::get_id(); }
 
 // --- when_all ------------------------------------------------------------------------------------
 

@@ -44,8 +44,7 @@ using rouse::ThreadPool;
 using rouse::WaitStatus;
 using rouse::test::await_blocked_in;
 using rouse::test::Gate;
-
-std::thread::id this_thread_id() { return std::this_thread::get_id(); }
+using rouse::test::this_thread_id;
 
 // How often each index was called.
 class Calls {

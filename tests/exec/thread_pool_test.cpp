@@ -461,6 +461,21 @@ TEST(ThreadPool, IsResizedByOneOfItsJobs) {
   EXPECT_EQ(pool.stats().threads, 2U);
 }
 
+TEST(ThreadPool, GoesOnWhenAJobEndsItsThread) {
+  ThreadPool pool({.max_threads = 1});
+  Job<int> ends;
+  {
+    const Gate gate(pool);
+    ends = pool.submit([]() -> int { ::pthread_exit(nullptr); });
+    pool.post([] { ::pthread_exit(nullptr); });
+    pool.post([] {});
+  }
+  EXPECT_EQ(pool.wait_idle(), WaitStatus::ready);
+  EXPECT_THROW(ends.get(), JobDropped);
+  EXPECT_EQ(pool.submit([] { return 1; }).get(), 1);
+  pool.stop();
+}
+
 TEST(ThreadPool, RefusesOptionsThatContradictEachOther) {
   const auto message = [](ThreadPoolOptions options) -> std::string {
     try {

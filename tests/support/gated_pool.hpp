@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <optional>
+#include <thread>
 
 namespace rouse::test {
 
@@ -43,5 +44,8 @@ class Gate {
   Event open_;
   Event all_gone_;
 };
+
+/// As a call: who makes it.
+inline std::thread::id this_thread_id() { return std::this_thread::get_id(); }
 
 }  // namespace rouse::test
