@@ -227,8 +227,8 @@ void wait_at_exit() {
   ++ended_at_exit;
 }
 
-struct WaitsWhenDestroyed {
-  ~WaitsWhenDestroyed() { wait_at_exit(); }
+struct WaitsAtThreadExit {
+  ~WaitsAtThreadExit() { wait_at_exit(); }
 };
 
 TEST(ThreadExitRace, DestructorsOfThreadLocalObjectsMayWait) {
@@ -239,11 +239,11 @@ TEST(ThreadExitRace, DestructorsOfThreadLocalObjectsMayWait) {
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([t] {
-        thread_local WaitsWhenDestroyed before;
+        thread_local WaitsAtThreadExit before;
         (void)&before;
         // Half of the threads wait for the first time when they end.
         if (t % 2 == 0) (void)rouse::sleep_for(1us);
-        thread_local WaitsWhenDestroyed behind;
+        thread_local WaitsAtThreadExit behind;
         (void)&behind;
       });
     }
