@@ -79,7 +79,7 @@ WaitStatus wait_for_ever() {
 TEST(SubmitRange, CallsForEachIndexOnce) {
   ThreadPool pool({.min_threads = 3});
   for (const int size : {1, 2, 7, 1000}) {
-    for (const std::size_t grain : {0, 1, 3, 999, 1000, 5000}) {
+    for (const std::size_t grain : {0U, 1U, 3U, 999U, 1000U, 5000U}) {
       Calls calls(size);
       Job<void> job = pool.submit_range(0, size, std::ref(calls), {.grain = grain});
       EXPECT_EQ(job.wait(), WaitStatus::ready);
@@ -183,7 +183,7 @@ TEST(ForEach, ChoosesEightPortionsForEachWorker) {
 
 TEST(SubmitRange, EndsWithTheFirstException) {
   ThreadPool pool({.max_threads = 1});
-  for (const std::size_t grain : {1, 10}) {
+  for (const std::size_t grain : {1U, 10U}) {
     Calls calls(100);
     Job<void> job = pool.submit_range(0, 100,
                                       [&](int i) {
@@ -412,7 +412,7 @@ TEST(SubmitRange, ObeysItsOwnStopInAWorkerThatWaitsForIt) {
 }
 
 TEST(ForEach, NestsInJobsOfFewWorkers) {
-  for (const std::size_t threads : {1, 2}) {
+  for (const std::size_t threads : {1U, 2U}) {
     ThreadPool pool({.min_threads = threads, .max_threads = threads});
     Calls calls(8 * 8 * 8);
     pool.for_each(0, 8, [&](int i) {
