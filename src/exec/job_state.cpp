@@ -23,6 +23,14 @@ JobDropped::JobDropped(JobStatus status)
 
 namespace detail {
 
+std::exception_ptr job_dropped() noexcept {
+  try {
+    throw JobDropped(JobStatus::dropped);
+  } catch (const std::exception&) {
+    return std::current_exception();
+  }
+}
+
 void throw_empty_job() { throw std::logic_error("rouse: an empty Job was asked"); }
 
 // --- for those who run it ------------------------------------------------------------------------
@@ -60,7 +68,8 @@ void JobState::refuse() noexcept {
   release();
 }
 
-JobState::End JobState::run() {
+// A forced unwind has no object for the reference of its handler.
+__attribute__((no_sanitize("null"))) JobState::End JobState::run() {
   End end;
   try {
     operations->call(*this);
@@ -86,7 +95,7 @@ std::exception_ptr JobState::conclude(JobStatus status) noexcept {
   return unwanted;
 }
 
-JobState::End JobState::call(Task& task) {
+__attribute__((no_sanitize("null"))) JobState::End JobState::call(Task& task) {
   try {
     task.operations->call(task);
   } catch (const abi::__forced_unwind&) {

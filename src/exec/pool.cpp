@@ -150,7 +150,7 @@ void Pool::run_here(Task& task) {
     }
   };
   here_.fetch_add(1, std::memory_order_seq_cst);
-  enter_queue();
+  if (job != nullptr) enter_queue();
   const AtEnd at_end{*this, task, job};
 
   ControlBlock& thread = ControlBlock::current();
@@ -163,8 +163,10 @@ void Pool::run_here(Task& task) {
     ~Unwinding() { thread.unwinding = outer; }
   };
   const Unwinding unwinding{thread, std::exchange(thread.unwinding, std::uncaught_exceptions())};
-  if (job != nullptr && !job->claim(JobState::no_worker)) return;
-  left_queue();
+  if (job != nullptr) {
+    if (!job->claim(JobState::no_worker)) return;
+    left_queue();
+  }
   JobState::End end = job != nullptr ? job->run() : JobState::call(task);
   if (end.unwanted != nullptr) report(std::move(end.unwanted));
 }

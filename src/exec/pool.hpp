@@ -111,6 +111,8 @@ class Pool {
   void begin_stop(bool drop) noexcept;
   /// After begin_stop(): blocks until all threads are joined; true if they are.
   bool await_end(Deadline deadline);
+  /// The same, for ever, and also without memory.
+  void await_end() noexcept;
   std::vector<Straggler> stragglers();
   void resize(std::size_t min, std::size_t max);
   WaitStatus wait_idle(const std::stop_token& stop);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <new>
 #include <ostream>
 #include <stdexcept>
 #include <utility>
@@ -72,7 +73,7 @@ Pool::~Pool() {
     std::terminate();
   }
   begin_stop(true);
-  (void)await_end(Deadline::never());
+  await_end();
   // It may still offer handlers, which are dropped.
   extension_.reset();
   clean_up();
@@ -81,7 +82,7 @@ Pool::~Pool() {
 void Pool::clean_up() noexcept {
   PoolAnchor::release(link_);
   // A Job that is continued at the last moment may have called a worker.
-  (void)await_end(Deadline::never());
+  await_end();
   for (unsigned i = 0; i < places(); ++i) delete &place(i);
   for (Atomic<Chunk*>& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
 }
@@ -108,7 +109,7 @@ void Pool::start() {
   } catch (...) {
     lock.unlock();
     begin_stop(true);
-    (void)await_end(Deadline::never());
+    await_end();
     throw;
   }
   for (TaskQueue& each : queues_) each.set_open(TaskQueue::Open::for_all);
@@ -167,11 +168,13 @@ void Pool::begin_stop(bool drop) noexcept {
 }
 
 bool Pool::await_end(Deadline deadline) {
-  const Shield shield;
   const auto joined = [deadline](StoppableThread& thread) {
     return thread.try_join_for(std::chrono::nanoseconds(deadline.ns() - os::now_ns()));
   };
-  if (left_.wait_until(deadline.time_point()) != WaitStatus::ready) return false;
+  if (!left_.is_set()) {
+    const Shield shield;
+    if (left_.wait_until(deadline.time_point()) != WaitStatus::ready) return false;
+  }
   for (;;) {
     for (unsigned i = 0; i < places(); ++i) {
       const std::shared_ptr<StoppableThread> thread = thread_of(i);
@@ -194,6 +197,17 @@ bool Pool::await_end(Deadline deadline) {
   const std::lock_guard lock(life_mutex_);
   if (watchdog_ == watchdog) watchdog_ = nullptr;
   return true;
+}
+
+void Pool::await_end() noexcept {
+  for (;;) {
+    try {
+      if (await_end(Deadline::never())) return;
+    } catch (const std::bad_alloc&) {
+      // For this thread's first wait. Once all threads have left none is needed.
+      os::yield();
+    }
+  }
 }
 
 void* Pool::extension(std::shared_ptr<void> offered) {

@@ -8,7 +8,14 @@ namespace rouse::detail {
 TaskQueue::~TaskQueue() {
   // Behind the last task there may be one chunk, whose tasks were all taken.
   delete first_;
-  delete spare_.load(std::memory_order_relaxed);
+  while (const std::unique_ptr<Chunk> kept{get_kept()}) {
+  }
+}
+
+// Under adding_, or alone. Null: there is none.
+TaskQueue::Chunk* TaskQueue::get_kept() noexcept {
+  if (kept_ == nullptr) kept_ = emptied_.exchange(nullptr, std::memory_order_acquire);
+  return kept_ == nullptr ? nullptr : std::exchange(kept_, kept_->next);
 }
 
 bool TaskQueue::push(Task& task, From from) {
@@ -19,9 +26,7 @@ bool TaskQueue::push(Task& task, From from) {
       if (open_ == Open::for_nobody || (open_ == Open::for_the_pool && from == From::outside)) {
         return false;
       }
-      if (added_ == chunk_size_ && fresh == nullptr) {
-        fresh.reset(spare_.exchange(nullptr, std::memory_order_acquire));
-      }
+      if (added_ == chunk_size_ && fresh == nullptr) fresh.reset(get_kept());
       if (added_ != chunk_size_ || fresh != nullptr) {
         if (added_ == chunk_size_) {
           Chunk* const chunk = fresh.release();
@@ -48,7 +53,6 @@ bool TaskQueue::push(Task& task, From from) {
 TaskQueue::Taken TaskQueue::take(std::span<Task*> tasks) noexcept {
   if (size() == 0) return {};
   Taken result;
-  std::unique_ptr<Chunk> emptied;
   const LockGuard guard(taking_);
   const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
   std::uint64_t there = pushed_.load(std::memory_order_acquire) - taken;
@@ -56,7 +60,11 @@ TaskQueue::Taken TaskQueue::take(std::span<Task*> tasks) noexcept {
     if (removed_ == chunk_size_) {
       // There is a task behind it, so there is a chunk, and nobody adds to this one any more.
       Chunk* const empty = std::exchange(first_, first_->next);
-      emptied.reset(spare_.exchange(empty, std::memory_order_release));
+      empty->next = emptied_.load(std::memory_order_relaxed);
+      // Release: partner is get_kept(), which takes all of them.
+      while (!emptied_.compare_exchange_weak(empty->next, empty, std::memory_order_release,
+                                             std::memory_order_relaxed)) {
+      }
       removed_ = 0;
     }
     tasks[result.count++] = first_->tasks[removed_++];

@@ -2,7 +2,8 @@
 // TaskQueue: a queue of tasks for many who add and many who take, in the order in which they came.
 //
 // A list of chunks of pointers with a lock at each end: those who add do not meet those who take,
-// and neither touches a task, which lies in the other's cache.
+// and neither touches a task, which lies in the other's cache. Chunks are kept until the queue
+// ends: the memory is that of the most tasks that ever were in it.
 //
 // Thread safety: any thread. Ordering: push() happens before the take() that returns the task.
 // Design: docs/design/thread_pool.md.
@@ -61,11 +62,14 @@ class TaskQueue {
     std::array<Task*, chunk_size_> tasks;
   };
 
+  Chunk* get_kept() noexcept;
+
   // Those who add.
   alignas(64) Lock adding_;
   Open open_ = Open::for_nobody;
   Chunk* last_ = nullptr;
   std::size_t added_ = chunk_size_;  // to the last chunk
+  Chunk* kept_ = nullptr;            // to be used again
   Atomic<std::uint64_t> pushed_{0};
   // Of one task at a time: written while `sample_since_` is 0 by those who add, otherwise by those
   // who take.
@@ -78,8 +82,8 @@ class TaskQueue {
   std::size_t removed_ = 0;  // from the first chunk
   Atomic<std::uint64_t> taken_{0};
 
-  // Emptied by those who take, and used again by those who add.
-  alignas(64) Atomic<Chunk*> spare_{nullptr};
+  // From those who take to those who add.
+  alignas(64) Atomic<Chunk*> emptied_{nullptr};
 };
 
 }  // namespace rouse::detail

@@ -14,6 +14,13 @@ namespace rouse {
 using detail::Admission;
 using detail::TaskQueue;
 
+namespace {
+
+// For what must not stop half-way: its wait then needs no memory.
+void prepare_to_wait() { (void)detail::ControlBlock::current(); }
+
+}  // namespace
+
 ThreadPool::ThreadPool(ThreadPoolOptions options)
     : pool_(std::make_unique<detail::Pool>(std::move(options))),
       link_(pool_->link()),
@@ -77,8 +84,7 @@ void* ThreadPool::extension(std::shared_ptr<void> offered) {
 // --- ranges --------------------------------------------------------------------------------------
 
 Admission ThreadPool::admit_caller(bool takes_part, const std::stop_token& stop) {
-  // So that the wait for the last calls needs no memory.
-  (void)detail::ControlBlock::current();
+  prepare_to_wait();
   if (!takes_part) return admit(stop);
   if (!pool_->accepts()) throw_stopped();
   return Admission::queue;
@@ -149,17 +155,20 @@ void ThreadPool::resize(std::size_t min_threads, std::size_t max_threads) {
 
 void ThreadPool::stop() {
   pool_->require_outside("stop");
+  prepare_to_wait();
   pool_->begin_stop(false);
   (void)pool_->await_end(detail::Deadline::never());
 }
 
 bool ThreadPool::try_stop() {
+  prepare_to_wait();
   pool_->begin_stop(false);
   return pool_->await_end(detail::Deadline::past());
 }
 
 StopReport ThreadPool::stop_until(detail::Deadline deadline) {
   pool_->require_outside("stop");
+  prepare_to_wait();
   const std::int64_t begin = detail::os::now_ns();
   const std::size_t threads = pool_->roster().counts().threads();
   pool_->begin_stop(true);

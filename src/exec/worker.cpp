@@ -30,7 +30,8 @@ void Worker::notify() noexcept {
   if (block != nullptr) block->notify();
 }
 
-void Worker::main() {
+// A forced unwind has no object for the reference of its handler.
+__attribute__((no_sanitize("null"))) void Worker::main() {
   ControlBlock& block = ControlBlock::current();
   block_.store(&block, std::memory_order_seq_cst);
   this_worker = this;

@@ -22,7 +22,7 @@ using rouse::test::as_task;
 constexpr std::size_t capacity = WorkDeque::capacity;
 
 // More than fit.
-std::array<char, 2 * capacity> tasks;
+std::array<void*, 2 * capacity> tasks;
 
 Task& task(std::size_t number) { return as_task(tasks[number % tasks.size()]); }
 

@@ -4,9 +4,12 @@
 #include "rouse/detail/thread_name.hpp"
 #include "rouse/detail/unique_function.hpp"
 #include "rouse/rouse.hpp"
+#include "rouse/wait/event_watch.hpp"
 
 #include "support/faults/empty_pool.hpp"
 #include "support/faults/faults.hpp"
+#include "support/gated_pool.hpp"
+#include "support/scale.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -29,11 +32,14 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <ostream>
 #include <regex>
 #include <set>
 #include <shared_mutex>
 #include <stop_token>
+#include <streambuf>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -44,15 +50,21 @@ namespace {
 
 using namespace std::chrono_literals;
 using rouse::Event;
+using rouse::Job;
+using rouse::JobDropped;
+using rouse::JobStatus;
 using rouse::RWLock;
 using rouse::SignalStop;
 using rouse::StoppableThread;
 using rouse::StopScope;
+using rouse::ThreadPool;
+using rouse::Urgency;
 using rouse::WaitStatus;
 using rouse::test::allocations_made;
 using rouse::test::Call;
 using rouse::test::EmptyPool;
 using rouse::test::Fault;
+using rouse::test::Gate;
 using rouse::test::live_allocations;
 using rouse::this_thread::Bind;
 using std::chrono::steady_clock;
@@ -61,6 +73,7 @@ enum class Promise {
   allocates_nothing,
   throws,    // std::bad_alloc, for each allocation that fails
   survives,  // does its work without the memory
+  throws_or_survives,
 };
 
 struct Row {
@@ -149,6 +162,12 @@ void strongly(Body body, Check unchanged) {
 
 const std::string long_name = "a name that does not fit into a short string";
 
+// A callable that no block holds which is kept: posting it takes memory.
+struct Large {
+  std::array<char, 300> text{'L'};
+  char operator()() const noexcept { return text[0]; }
+};
+
 std::vector<Row> rows() {
   using enum Promise;
   std::vector<Row> table;
@@ -190,6 +209,32 @@ std::vector<Row> rows() {
   row("wait_for", throws, stopped_wait([](auto& s) { return s.event.wait_for(1h, s.stop); }));
   row("wait_until", throws,
       stopped_wait([](auto& s) { return s.event.wait_until(steady_clock::now() + 1h, s.stop); }));
+
+  header = "rouse/wait/event_watch.hpp";
+  struct Watched {
+    Event event;
+    int calls = 0;
+    rouse::detail::EventWatch watch{[](void* context) noexcept { ++*static_cast<int*>(context); },
+                                    &calls};
+  };
+  row("EventWatch", allocates_nothing, [] { return [] { EXPECT_EQ(Watched().calls, 0); }; });
+  row("~EventWatch", allocates_nothing, [] {
+    auto watched = std::make_shared<std::optional<Watched>>(std::in_place);
+    return [watched] { watched->reset(); };
+  });
+  row("start", allocates_nothing, [] {
+    auto watched = std::make_shared<Watched>();
+    return [watched] {
+      EXPECT_TRUE(watched->watch.start(watched->event));
+      watched->event.set();
+      EXPECT_EQ(watched->calls, 1);
+    };
+  });
+  row("cancel", allocates_nothing, [] {
+    auto watched = std::make_shared<Watched>();
+    EXPECT_TRUE(watched->watch.start(watched->event));
+    return [watched] { EXPECT_TRUE(watched->watch.cancel()); };
+  });
 
   header = "rouse/wait/fd.hpp";
   row("wait_readable", throws,
@@ -629,6 +674,345 @@ std::vector<Row> rows() {
     return [signals] { signals->reset(); };
   });
 
+  header = "rouse/exec/job_state.hpp";
+  row("has_ended", allocates_nothing,
+      [] { return [] { EXPECT_TRUE(has_ended(JobStatus::expired)); }; });
+  row("JobDropped", throws, [] {
+    return [] { EXPECT_EQ(JobDropped(JobStatus::expired).status(), JobStatus::expired); };
+  });
+  row("status", allocates_nothing, [] {
+    auto dropped = std::make_shared<JobDropped>(JobStatus::dropped);
+    return [dropped] { EXPECT_EQ(dropped->status(), JobStatus::dropped); };
+  });
+
+  header = "rouse/exec/job.hpp";
+  struct Queued {
+    ThreadPool pool{{.max_threads = 1}};
+    Gate gate{pool};
+    std::vector<Job<int>> jobs;
+    std::stop_token stop = stopped_token();
+    Queued() {
+      for (int i = 0; i < 2; ++i) jobs.push_back(pool.submit([i] { return i; }));
+    }
+  };
+  const auto on_queued = [](auto body) {
+    return [body] {
+      auto queued = std::make_shared<Queued>();
+      return [queued, body] { body(*queued); };
+    };
+  };
+  const auto on_ended = [](auto body) {
+    return [body] {
+      struct Ended {
+        ThreadPool pool{{.max_threads = 1}};
+        Job<char> job = pool.submit(Large());
+        Gate gate{pool};
+      };
+      auto ended = std::make_shared<Ended>();
+      return [ended, body] { body(ended->job); };
+    };
+  };
+  row("Job", allocates_nothing, on_queued([](Queued& q) {
+        Job<int> job = std::move(q.jobs[0]);
+        job = std::move(q.jobs[1]);
+        EXPECT_TRUE(job.valid());
+      }));
+  row("~Job", allocates_nothing,
+      on_queued([](Queued& q) { const Job<int> last = std::move(q.jobs[0]); }));
+  row("valid", allocates_nothing, on_queued([](Queued& q) { EXPECT_TRUE(q.jobs[0].valid()); }));
+  row("status", allocates_nothing,
+      on_queued([](Queued& q) { EXPECT_EQ(q.jobs[0].status(), JobStatus::queued); }));
+  row("wait", throws,
+      on_queued([](Queued& q) { EXPECT_EQ(q.jobs[0].wait(q.stop), WaitStatus::stopped); }));
+  row("wait_for", throws,
+      on_queued([](Queued& q) { EXPECT_EQ(q.jobs[0].wait_for(1h, q.stop), WaitStatus::stopped); }));
+  row("wait_until", throws, on_queued([](Queued& q) {
+        EXPECT_EQ(q.jobs[0].wait_until(steady_clock::now() + 1h, q.stop), WaitStatus::stopped);
+      }));
+  row("get", throws, on_queued([](Queued& q) {
+        strongly(
+            [&] {
+              try {
+                (void)q.jobs[0].get(q.stop);
+                ADD_FAILURE() << "it is queued";
+              } catch (const rouse::Stopped&) {
+              }
+            },
+            [&] { EXPECT_TRUE(q.jobs[0].valid()); });
+      }));
+  row("get", allocates_nothing, on_ended([](Job<char>& job) { EXPECT_EQ(job.get(), 'L'); }));
+  row("request_stop", allocates_nothing, on_queued([](Queued& q) {
+        EXPECT_TRUE(q.jobs[0].request_stop());
+        EXPECT_EQ(q.jobs[0].status(), JobStatus::dropped);
+      }));
+  row("request_stop", allocates_nothing, [] {  // of one that waits
+    struct State {
+      ThreadPool pool{{.max_threads = 1}};
+      Job<WaitStatus> job = pool.submit([] { return rouse::sleep_for(1h); });
+    };
+    auto state = std::make_shared<State>();
+    while (state->job.status() != JobStatus::running) std::this_thread::yield();
+    return [state] { EXPECT_TRUE(state->job.request_stop()); };
+  });
+  row("then", throws, on_queued([](Queued& q) {
+        strongly(
+            [&] {
+              auto after = std::move(q.jobs[0]).then([large = Large()](int) { return large(); });
+              EXPECT_EQ(after.status(), JobStatus::queued);
+            },
+            [&] { EXPECT_EQ(q.jobs[0].status(), JobStatus::queued); });
+        EXPECT_FALSE(q.jobs[0].valid());
+      }));
+  // The memory of the queue may be missing when nobody is there any more who could be told.
+  row("then", throws_or_survives, on_ended([](Job<char>& job) {
+        strongly(
+            [&] {
+              auto after = std::move(job).then([large = Large()](char) { return large(); },
+                                               {.urgency = Urgency::high});
+              EXPECT_EQ(has_ended(after.status()), after.status() == JobStatus::dropped);
+            },
+            [&] { EXPECT_EQ(job.get(), 'L'); });
+      }));
+
+  header = "rouse/exec/job_group.hpp";
+  row("when_all", throws, on_queued([](Queued& q) {
+        auto all = rouse::when_all(std::move(q.jobs));
+        EXPECT_TRUE(all.request_stop());
+        EXPECT_EQ(all.status(), JobStatus::done);
+      }));
+  row("when_all", throws, on_queued([](Queued& q) {
+        auto both = rouse::when_all(std::move(q.jobs[0]), std::move(q.jobs[1]));
+        EXPECT_TRUE(both.request_stop());
+        EXPECT_EQ(both.status(), JobStatus::done);
+      }));
+  row("when_any", throws, on_queued([](Queued& q) {
+        auto either = rouse::when_any(std::move(q.jobs));
+        EXPECT_TRUE(either.request_stop());
+        EXPECT_EQ(either.status(), JobStatus::done);
+      }));
+
+  header = "rouse/exec/thread_pool_stats.hpp";
+  const auto histogram = [](auto body) {
+    return [body] {
+      auto times = std::make_shared<rouse::TimeHistogram>();
+      times->buckets[10] = 3;
+      return [times, body] { body(*times); };
+    };
+  };
+  row("count", allocates_nothing,
+      histogram([](rouse::TimeHistogram& times) { EXPECT_EQ(times.count(), 3U); }));
+  row("quantile", allocates_nothing,
+      histogram([](rouse::TimeHistogram& times) { EXPECT_EQ(times.quantile(0.5), 1024ns); }));
+  row("queued", allocates_nothing, [] {
+    return [] {
+      rouse::ThreadPoolStats stats;
+      stats.queued_low = 2;
+      EXPECT_EQ(stats.queued(), 2U);
+    };
+  });
+
+  header = "rouse/exec/thread_pool.hpp";
+  row("Outcome", allocates_nothing, [] {
+    return [] {
+      auto call = [] { return 7; };
+      EXPECT_TRUE(rouse::Outcome<int>(call));
+    };
+  });
+  const auto outcome = [](auto body) {
+    return [body] {
+      const auto call = [] { return 7; };
+      auto value = std::make_shared<rouse::Outcome<int>>(call);
+      return [value, body] { body(*value); };
+    };
+  };
+  row("get", allocates_nothing, outcome([](rouse::Outcome<int>& o) { EXPECT_EQ(o.get(), 7); }));
+  row("error", allocates_nothing,
+      outcome([](rouse::Outcome<int>& o) { EXPECT_EQ(o.error(), nullptr); }));
+  row("operator bool", allocates_nothing, outcome([](rouse::Outcome<int>& o) { EXPECT_TRUE(o); }));
+
+  // How many are queued: those of Queued, and the one that is added.
+  const auto adds_one = [on_queued](auto add) {
+    return on_queued([add](Queued& q) {
+      strongly([&] { add(q.pool); }, [&] { EXPECT_EQ(q.pool.stats().queued(), 2U); });
+      EXPECT_EQ(q.pool.stats().queued(), 3U);
+    });
+  };
+  row("post", throws, adds_one([](ThreadPool& pool) { pool.post(Urgency::high, Large()); }));
+  row("try_post", throws, adds_one([](ThreadPool& pool) { EXPECT_TRUE(pool.try_post(Large())); }));
+  row("post_for", throws,
+      adds_one([](ThreadPool& pool) { EXPECT_EQ(pool.post_for(1h, Large()), WaitStatus::ready); }));
+  row("submit", throws, adds_one([](ThreadPool& pool) {
+        EXPECT_EQ(pool.submit(Urgency::high, Large()).status(), JobStatus::queued);
+      }));
+  row("submit_with_callback", throws, adds_one([](ThreadPool& pool) {
+        pool.submit_with_callback([](const rouse::Outcome<char>&) {}, Large());
+      }));
+  struct Full {
+    ThreadPool pool;
+    std::optional<Gate> gate;
+    bool called = false;
+    explicit Full(rouse::Overflow overflow)
+        : pool({.max_threads = 1, .queue_capacity = 1, .overflow = overflow}),
+          gate(std::in_place, pool) {
+      pool.post([] {});
+    }
+    // Whether there is as much room as in the beginning.
+    void expect_room() {
+      gate.reset();
+      EXPECT_EQ(pool.wait_idle(), WaitStatus::ready);
+      EXPECT_TRUE(pool.try_post([] {}));
+    }
+  };
+  const auto on_full = [](rouse::Overflow overflow, auto body) {
+    return [overflow, body] {
+      auto full = std::make_shared<Full>(overflow);
+      return [full, body] { body(*full); };
+    };
+  };
+  row("post", throws, on_full(rouse::Overflow::wait, [](Full& f) {
+        strongly(
+            [&] {
+              try {
+                f.pool.post([&f] { f.called = true; }, stopped_token());
+                ADD_FAILURE() << "there is no room";
+              } catch (const rouse::Stopped&) {
+              }
+            },
+            [&] { f.expect_room(); });
+        EXPECT_FALSE(f.called);
+      }));
+  row("post", throws, on_full(rouse::Overflow::reject, [](Full& f) {
+        try {
+          f.pool.post([&f] { f.called = true; });
+          ADD_FAILURE() << "there is no room";
+        } catch (const rouse::QueueFull&) {
+        }
+        EXPECT_FALSE(f.called);
+      }));
+  row("post", throws, on_full(rouse::Overflow::run_here, [](Full& f) {
+        strongly([&] { f.pool.post([&f, large = Large()] { f.called = large() != 0; }); },
+                 [&] {
+                   EXPECT_FALSE(f.called);
+                   f.expect_room();
+                 });
+        EXPECT_TRUE(f.called);
+      }));
+  row("submit", throws, on_full(rouse::Overflow::run_here, [](Full& f) {
+        strongly([&] { (void)f.pool.submit([&f, large = Large()] { f.called = large() != 0; }); },
+                 [&] {
+                   EXPECT_FALSE(f.called);
+                   f.expect_room();
+                 });
+        EXPECT_TRUE(f.called);
+      }));
+  row("try_post", throws, [] {  // has room, which it gives back
+    struct Bounded {
+      ThreadPool pool{{.max_threads = 1, .queue_capacity = 1}};
+      Gate gate{pool};
+    };
+    auto bounded = std::make_shared<Bounded>();
+    return [bounded] {
+      strongly([&] { EXPECT_TRUE(bounded->pool.try_post(Large())); },
+               [&] { EXPECT_TRUE(bounded->pool.try_post([] {})); });
+    };
+  });
+  row("submit_range", throws, on_queued([](Queued& q) {
+        EXPECT_TRUE(q.pool.submit_range(0, 100, [](int) {}).request_stop());
+      }));
+  row("for_each", throws, on_queued([](Queued& q) {
+        int calls = 0;
+        strongly([&] { q.pool.for_each(0, 100, [&](int) { ++calls; }); },
+                 [&] { EXPECT_EQ(calls, 0); });
+        EXPECT_EQ(calls, 100);
+      }));
+  row("for_each", throws, on_queued([](Queued& q) {  // and waits
+        try {
+          q.pool.for_each(
+              0, 100, [](int) {}, {}, stopped_token());
+          ADD_FAILURE() << "no worker is free";
+        } catch (const rouse::Stopped&) {
+        }
+      }));
+
+  // How many CPUs are usable is read from files, and may stay unknown.
+  row("ThreadPool", throws_or_survives, [] {
+    return [] {
+      ThreadPool pool({.min_threads = 2,
+                       .max_threads = 2,
+                       .name = long_name,
+                       .slow_after = 1h,
+                       .on_slow = [](const rouse::SlowJob&) {}});
+      EXPECT_EQ(pool.stats().threads, 2U);
+    };
+  });
+  row("~ThreadPool", survives, [] {  // and tells the callback
+    struct State {
+      std::optional<ThreadPool> pool{std::in_place, rouse::ThreadPoolOptions{.max_threads = 1}};
+      Gate gate{*pool, Gate::opened_by_stop};
+      bool told = false;
+    };
+    auto state = std::make_shared<State>();
+    state->pool->submit_with_callback(
+        [&told = state->told](const rouse::Outcome<char>& end) { told = !end; }, Large());
+    return [state] {
+      state->pool.reset();
+      EXPECT_TRUE(state->told);
+    };
+  });
+  row("wait_idle", throws,
+      on_queued([](Queued& q) { EXPECT_EQ(q.pool.wait_idle(q.stop), WaitStatus::stopped); }));
+  const auto on_pool = [](auto body) {
+    return [body] {
+      auto pool = std::make_shared<ThreadPool>(
+          rouse::ThreadPoolOptions{.min_threads = 2, .max_threads = 2, .name = long_name});
+      return [pool, body] { body(*pool); };
+    };
+  };
+  row("resize", throws, on_pool([](ThreadPool& pool) {
+        pool.resize(4, 4);
+        EXPECT_EQ(pool.stats().threads, 4U);
+      }));
+  row("resize", survives, on_queued([](Queued& q) {  // lets a thread be started
+        q.pool.resize(1, 2);
+        EXPECT_TRUE(q.pool.running());
+      }));
+  const auto stops = [on_pool](auto stop) {
+    return on_pool([stop](ThreadPool& pool) {
+      strongly([&] { stop(pool); }, [&] { EXPECT_TRUE(pool.running()); });
+      EXPECT_FALSE(pool.running());
+    });
+  };
+  row("stop", throws, stops([](ThreadPool& pool) { pool.stop(); }));
+  row("try_stop", throws, stops([](ThreadPool& pool) { (void)pool.try_stop(); }));
+  row("stop_for", throws, stops([](ThreadPool& pool) { EXPECT_TRUE(pool.stop_for(1h)); }));
+  row("stop_for", throws, on_queued([](Queued& q) {  // whose report needs memory
+        strongly([&] { EXPECT_EQ(q.pool.stop_for(0s).stragglers.size(), 1U); },
+                 [&] { EXPECT_EQ(q.pool.running(), q.jobs[0].status() == JobStatus::queued); });
+      }));
+  row("start", throws, [] {
+    auto pool = std::make_shared<ThreadPool>(
+        rouse::ThreadPoolOptions{.min_threads = 2, .max_threads = 2, .name = long_name});
+    pool->stop();
+    return [pool] {
+      strongly([&] { pool->start(); }, [&] { EXPECT_FALSE(pool->running()); });
+      EXPECT_TRUE(pool->running());
+    };
+  });
+  row("running", allocates_nothing, on_pool([](ThreadPool& pool) { EXPECT_TRUE(pool.running()); }));
+  row("name", allocates_nothing,
+      on_pool([](ThreadPool& pool) { EXPECT_EQ(pool.name(), long_name); }));
+  row("stats", throws, on_pool([](ThreadPool& pool) { EXPECT_EQ(pool.stats().name, long_name); }));
+  row("dump_stats", throws, on_pool([](ThreadPool& pool) {
+        struct Buffer : std::streambuf {
+          std::array<char, 4096> text{};
+          Buffer() { setp(text.data(), text.data() + text.size()); }
+        };
+        Buffer buffer;
+        std::ostream out(&buffer);
+        pool.dump_stats(out);
+        EXPECT_TRUE(std::string_view(buffer.text.data()).find(long_name) != std::string_view::npos);
+      }));
+
   header = "rouse/detail/thread_name.hpp";
   row("set_thread_name", allocates_nothing,
       [] { return [] { rouse::detail::set_thread_name(long_name); }; });
@@ -660,6 +1044,15 @@ void run(const Row& row) {
     EXPECT_EQ(made, 0);
     return;
   }
+  // Blocks of tasks go round between threads and are kept, but not under AddressSanitizer.
+  const bool counts_exactly =
+      rouse::test::under_asan || !std::string_view(row.header).starts_with("rouse/exec/");
+  // What is kept for good once it was there: the anchors of pools.
+  {
+    const auto call = row.prepare();
+    const EmptyPool empty;
+    std::thread([&] { call(); }).join();
+  }
   long free_before = EmptyPool().count();
   for (long n = 0;; ++n) {
     SCOPED_TRACE(testing::Message() << "allocation " << n << " fails");
@@ -681,14 +1074,18 @@ void run(const Row& row) {
     }
     // What is left are the control blocks that the pool keeps.
     const long free_after = EmptyPool().count();
-    EXPECT_EQ(live_allocations() - live_before, free_after - free_before);
+    if (counts_exactly) {
+      EXPECT_EQ(live_allocations() - live_before, free_after - free_before);
+    }
     free_before = free_after;
     if (!was_reached) {
       EXPECT_FALSE(failed);
       EXPECT_GT(n, 0) << "it allocates nothing";
       return;
     }
-    EXPECT_EQ(failed, row.promise == Promise::throws);
+    if (row.promise != Promise::throws_or_survives) {
+      EXPECT_EQ(failed, row.promise == Promise::throws);
+    }
     if (testing::Test::HasFailure()) return;
   }
 }
@@ -719,7 +1116,7 @@ std::vector<std::string> public_headers() {
 // The names of the functions that users may call. Relies on our formatting: declarations begin in
 // the first column, or in the third in a class, and statements of bodies lie deeper.
 std::set<std::string> functions_of(const std::string& header) {
-  static const std::regex attribute(R"(\[\[.*?\]\] ?)");
+  static const std::regex attribute(R"(\[\[.*?\]\] ?|__attribute__\(\(.*?\)\)\)? )");
   static const std::regex declaration(
       R"(^(?:  )?(?! )(?:[\w:<>,&* ]*?[&* ])?(~?(?!requires)\w+|operator \w+)\()");
   std::set<std::string> names;
@@ -745,10 +1142,16 @@ std::set<std::string> functions_of(const std::string& header) {
 }
 
 TEST(AllocationFailure, IsTestedForEachFunctionOfEachHeader) {
-  // They have no functions, or none that could allocate.
-  const std::set<std::string> without{
-      "rouse/rouse.hpp",           "rouse/version.hpp",     "rouse/thread/thread_activity.hpp",
-      "rouse/detail/deadline.hpp", "rouse/detail/lock.hpp", "rouse/detail/os.hpp"};
+  // They have no functions, or none that could allocate; asio.hpp is left to exec/asio_test.
+  const std::set<std::string> without{"rouse/asio.hpp",
+                                      "rouse/exec/range_job.hpp",
+                                      "rouse/exec/task.hpp",
+                                      "rouse/rouse.hpp",
+                                      "rouse/version.hpp",
+                                      "rouse/thread/thread_activity.hpp",
+                                      "rouse/detail/deadline.hpp",
+                                      "rouse/detail/lock.hpp",
+                                      "rouse/detail/os.hpp"};
   std::map<std::string, std::set<std::string>> tested;
   for (const Row& row : rows()) tested[row.header].insert(row.function);
   for (const std::string& header : public_headers()) {

@@ -73,6 +73,8 @@ struct PoolLink {
 };
 
 [[noreturn, gnu::visibility("default")]] void throw_empty_job();
+/// JobDropped; without memory for it std::bad_alloc.
+[[gnu::visibility("default")]] std::exception_ptr job_dropped() noexcept;
 
 /// A job without its types. Its handle and its queue share it.
 class JobState : public Task {

@@ -118,7 +118,7 @@ class Outcome {
  public:
   /// Makes the call.
   template <std::invocable C>
-  explicit Outcome(C& call) {
+  __attribute__((no_sanitize("null"))) explicit Outcome(C& call) {
     try {
       result_.take_from(call);
     } catch (const abi::__forced_unwind&) {
@@ -172,9 +172,8 @@ struct CallbackTask final : Task {
       .dropped =
           [](Task& task) {
             auto& self = static_cast<CallbackTask&>(task);
-            static_cast<void>(std::invoke(
-                std::move(self.callback),
-                Outcome<Result>(std::make_exception_ptr(JobDropped(JobStatus::dropped)))));
+            static_cast<void>(
+                std::invoke(std::move(self.callback), Outcome<Result>(job_dropped())));
           },
       .end_callable = nullptr,
       .help = nullptr,
@@ -261,7 +260,8 @@ class [[gnu::visibility("default")]] ThreadPool {
   }
 
   /// Calls f(args...) on a worker, and then, in the same job, callback(Outcome<R>) with the value
-  /// or the exception. If the job is dropped, whoever drops it makes that call, with JobDropped.
+  /// or the exception. If the job is dropped, whoever drops it makes that call, with JobDropped (or
+  /// std::bad_alloc, if there is no memory for that).
   /// What the callback throws goes to on_error. Blocks and throws as post().
   template <class Callback, class F, class... Args>
   requires detail::JobCallable<F, Args...>
@@ -320,13 +320,15 @@ class [[gnu::visibility("default")]] ThreadPool {
   /// Changes the limits, of which 0 means what it means in the options. Threads are started up to
   /// `min` here and, when there is work, up to `max`; those beyond `max` end their job first, those
   /// beyond `min` leave after idle_timeout. Does not wait for them. Throws std::invalid_argument,
-  /// and std::system_error if a thread up to `min` cannot be started: then the limits are as
-  /// before.
+  /// and std::system_error or std::bad_alloc if a thread up to `min` cannot be started: then the
+  /// limits are as before.
   void resize(std::size_t min_threads, std::size_t max_threads);
 
   /// See the table above. Not ended by the caller's stop. stop() and stop_for() throw
-  /// std::system_error (resource_deadlock_would_occur) in a job of this pool, and then change
-  /// nothing.
+  /// std::system_error (resource_deadlock_would_occur) in a job of this pool, and all of them
+  /// std::bad_alloc in a thread's first wait: then they change nothing. Without memory for the
+  /// names in its report stop_for() throws std::bad_alloc too, after it has stopped the pool as far
+  /// as it could.
   void stop();
   [[nodiscard]] bool try_stop();
   template <class Rep, class Period>
@@ -395,12 +397,13 @@ class [[gnu::visibility("default")]] ThreadPool {
   detail::Admission admit_caller(bool takes_part, const std::stop_token& stop);
   // Throws Stopped.
   void start_range(detail::RangeJob & range, Urgency urgency, detail::Admission admission);
-  void add_runners(detail::RangeJob::Runners & runners, Urgency urgency);
+  [[gnu::visibility("hidden")]] void add_runners(detail::RangeJob::Runners & runners,
+                                                 Urgency urgency);
   // Throws what for_each() does.
   void run_range(detail::RangeJob & range, Urgency urgency, detail::Admission admission,
                  bool caller_takes_part, const std::stop_token& stop);
 
-  [[noreturn]] void throw_stopped() const;
+  [[noreturn, gnu::visibility("hidden")]] void throw_stopped() const;
   StopReport stop_until(detail::Deadline deadline);
 
   const std::unique_ptr<detail::Pool> pool_;
