@@ -10,17 +10,18 @@
 ///   auto strand = boost::asio::make_strand(rouse::asio_executor(pool));  // one after the other
 ///
 ///   rouse::Event loaded;
-///   auto handler = [](boost::system::error_code error) { std::puts(error ? "gave up" : "loaded");
-///   }; rouse::async_wait(loaded, boost::asio::bind_executor(strand, handler)); loaded.set();
+///   rouse::async_wait(loaded, boost::asio::bind_executor(strand, [](auto error) {
+///     std::puts(error ? "gave up" : "loaded");
+///   }));
+///   loaded.set();
 ///   (void)pool.wait_idle();
 /// @endcode
 //
 // Needs Boost.Asio 1.74 or later, whose headers the program finds itself: CMake's Boost::headers.
 // No other header of rouse asks for them, and rouse.hpp does not include this one.
 //
-// Thread safety: all functions may be called from any thread at the same time. Executors are
-// values. Ordering: execute() happens before the call; set() and request_stop() happen before the
-// call of
+// Thread safety: all functions may be called from any thread. Executors are values.
+// Ordering: execute() happens before the call; set() and request_stop() happen before the call of
 //   the handler whose wait they end.
 // Lifetime: a pool outlives its executors' uses, as every execution context does. An Event, and the
 //   source of a cancellation slot, outlive the waits: until the handler is called or destroyed.

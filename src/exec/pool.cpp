@@ -338,11 +338,14 @@ void Pool::worker_left(Worker& worker) noexcept {
 // There is one worker less. The last after begin_stop() closes the queues for the pool too; what
 // came into them meanwhile it drops: nobody is left to run it.
 void Pool::after_leaving() noexcept {
-  if (!accepts() && roster_.counts().threads() == 0) {
+  // Sequentially consistent, as in start(): one of them sees the other.
+  closers_.fetch_add(1, std::memory_order_seq_cst);
+  if (life_.load(std::memory_order_seq_cst) == Life::stopped && roster_.counts().threads() == 0) {
     for (TaskQueue& each : queues_) each.set_open(TaskQueue::Open::for_nobody);
     drop_queued();
     left_.set();
   }
+  closers_.fetch_sub(1, std::memory_order_release);
   check_idle();
 }
 

@@ -104,7 +104,7 @@ class Pool {
   // --- its life ----------------------------------------------------------------------------------
 
   void start();
-  bool accepts() const noexcept { return accepts_.load(std::memory_order_relaxed); }
+  bool accepts() const noexcept { return life_.load(std::memory_order_relaxed) == Life::open; }
   /// Throws in one of its own jobs, which must not wait for their own end.
   void require_outside(const char* action) const;
   /// Accepts nothing more; with `drop` also drops what is queued and stops what runs.
@@ -127,6 +127,7 @@ class Pool {
   static constexpr std::size_t most_shards = 8;
   using Chunk = std::array<Atomic<Worker*>, places_per_chunk>;
 
+  enum class Life : std::uint8_t { stopped, starting, open };
   struct Limits {
     unsigned min;
     unsigned max;
@@ -161,7 +162,8 @@ class Pool {
   Roster roster_;
   Frames frames_;
 
-  Atomic<bool> accepts_{false};
+  Atomic<Life> life_{Life::stopped};
+  Atomic<unsigned> closers_{0};  // of those in after_leaving()
   Atomic<bool> stops_jobs_{false};
   Atomic<std::uint64_t> dropped_{0};
   Atomic<unsigned> here_{0};          // tasks that run in threads of others

@@ -88,11 +88,16 @@ void Pool::clean_up() noexcept {
 }
 
 void Pool::start() {
+  std::shared_ptr<StoppableThread> last_watchdog;  // joined without the lock
   std::unique_lock lock(life_mutex_);
-  if (accepts() || roster_.counts().threads() != 0) {
+  if (life_.load(std::memory_order_relaxed) != Life::stopped || roster_.counts().threads() != 0) {
     throw std::logic_error("rouse: cannot start pool '" + printable(name()) +
                            "', which has not been stopped to its end");
   }
+  // The last that has left may be about to close the queues; who comes later does not.
+  life_.store(Life::starting, std::memory_order_seq_cst);
+  while (closers_.load(std::memory_order_seq_cst) != 0) os::yield();
+  last_watchdog = std::move(watchdog_);
   left_.clear();
   stops_jobs_.store(false, std::memory_order_relaxed);
   no_start_before_.store(0, std::memory_order_relaxed);
@@ -114,7 +119,7 @@ void Pool::start() {
   }
   for (TaskQueue& each : queues_) each.set_open(TaskQueue::Open::for_all);
   room_.reopen();
-  accepts_.store(true, std::memory_order_relaxed);
+  life_.store(Life::open, std::memory_order_relaxed);
 }
 
 // Under life_mutex_.
@@ -148,7 +153,7 @@ void Pool::resize(std::size_t min, std::size_t max) {
 void Pool::begin_stop(bool drop) noexcept {
   {
     const std::lock_guard lock(life_mutex_);
-    accepts_.store(false, std::memory_order_relaxed);
+    life_.store(Life::stopped, std::memory_order_seq_cst);
     for (TaskQueue& each : queues_) each.set_open(TaskQueue::Open::for_the_pool);
     room_.close();
     if (drop) stops_jobs_.store(true, std::memory_order_seq_cst);

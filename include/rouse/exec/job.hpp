@@ -98,7 +98,8 @@ class [[nodiscard]] Job {
 
   /// Calls f(result) on the pool when there is a result; get() of the returned Job gives what `f`
   /// returns, or throws what this one's would have. If `f` takes a Job<R> it is called in any case,
-  /// with the ended job. A pool that is stopped meanwhile drops the call. This Job is empty then.
+  /// with the ended job. The call is dropped if the pool is stopped meanwhile, or if there is no
+  /// memory for its place in the queue when this job ends. This Job is empty then.
   /// Throws std::bad_alloc; std::logic_error for a Job that belongs to no pool. Then it stays.
   template <class F>
   requires detail::Continuation<std::decay_t<F>, R>
