@@ -6,6 +6,11 @@ set -euo pipefail
 export LC_ALL=C
 nm=$1 library=$2 list=$3
 shift 3
+objects=()
+for object in "$@"; do
+  # A precompiled header counts as an object of its target.
+  if [[ $object != *.gch ]]; then objects+=("$object"); fi
+done
 exported=$(mktemp)
 trap 'rm -f "$exported"' EXIT
 
@@ -19,7 +24,7 @@ if ! diff "$list" "$exported"; then
   status=1
 fi
 
-missing=$("$nm" -C -u --format=posix "$@" | sed -nE 's/ +U *$//p' |
+missing=$("$nm" -C -u --format=posix "${objects[@]}" | sed -nE 's/ +U *$//p' |
   grep -E '^([a-z ]+ for )?rouse::' | sort -u | comm -23 - "$exported")
 if [[ -n $missing ]]; then
   echo "$missing"

@@ -161,13 +161,15 @@ TEST(ForEach, ChoosesEightPortionsForEachWorker) {
   std::vector<int> of_worker;
   std::vector<int> of_caller;
   Event worker_began;
+  Event caller_began;
   pool.for_each(0, 80, [&, caller = this_thread_id()](int i) {
+    const bool by_caller = this_thread_id() == caller;
     {
       const std::lock_guard lock(mutex);
-      (this_thread_id() == caller ? of_caller : of_worker).push_back(i);
+      (by_caller ? of_caller : of_worker).push_back(i);
     }
-    if (this_thread_id() != caller) worker_began.set();
-    EXPECT_EQ(worker_began.wait(), WaitStatus::ready);
+    (by_caller ? caller_began : worker_began).set();
+    EXPECT_EQ((by_caller ? worker_began : caller_began).wait(), WaitStatus::ready);
   });
   for (const std::vector<int>& indices : {of_worker, of_caller}) {
     ASSERT_FALSE(indices.empty());
