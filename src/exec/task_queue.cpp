@@ -8,7 +8,7 @@ namespace rouse::detail {
 TaskQueue::~TaskQueue() {
   // Behind the last task there may be one chunk, whose tasks were all taken.
   delete first_;
-  while (const std::unique_ptr<Chunk> kept{get_kept()}) {
+  while (const std::unique_ptr<Chunk> chunk{get_kept()}) {
   }
 }
 
