@@ -43,7 +43,7 @@ class Counter {
 
  private:
   std::atomic<int>* calls_;
-  std::array<std::byte, 40> more_{};
+  [[maybe_unused]] std::array<std::byte, 40> more_{};
 };
 static_assert(sizeof(Counter) == 48);
 
