@@ -106,8 +106,10 @@ thread_local AtThreadExit at_thread_exit;
 }
 
 void carve_slab(Magazine& magazine, std::size_t block_size) {
-  constexpr std::align_val_t line{64};
-  auto* const slab = static_cast<std::byte*>(::operator new(block_size* Magazine::size, line));
+  // Those that fill lines have lines of their own; for the small ones the gap would be dear.
+  constexpr std::size_t line = 64;
+  const std::align_val_t align{block_size % line == 0 ? line : alignof(std::max_align_t)};
+  auto* const slab = static_cast<std::byte*>(::operator new(block_size* Magazine::size, align));
   // The first to be given out is the first in memory.
   for (unsigned i = 0; i < Magazine::size; ++i) {
     magazine.blocks[i] = slab + (Magazine::size - 1 - i) * block_size;
