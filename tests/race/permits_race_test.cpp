@@ -4,6 +4,7 @@
 
 #include "rouse/wait/sleep.hpp"
 
+#include "support/acquire.hpp"
 #include "support/at_once.hpp"
 #include "support/on_cpu.hpp"
 #include "support/rendezvous.hpp"
@@ -33,21 +34,16 @@ namespace {
 using namespace std::chrono_literals;
 using rouse::WaitStatus;
 using rouse::detail::Acquired;
-using rouse::detail::BlockSite;
 using rouse::detail::ControlBlock;
 using rouse::detail::Deadline;
 using rouse::detail::Permits;
+using rouse::test::acquire;
 using rouse::test::at_once;
 using rouse::test::delay;
 using rouse::test::OnCpu;
+using rouse::test::permits_site;
 using rouse::test::rounds;
 using rouse::test::Stops;
-
-constexpr BlockSite site{"Permits", 0};
-
-Acquired acquire(Permits& permits, std::uint32_t n = 1, const std::stop_token& stop = {}) {
-  return permits.acquire(Deadline::never(), stop, site, n);
-}
 
 // Three permits, and what they guard: who has all may write, who has one may read.
 struct UnderPermits {
@@ -98,9 +94,9 @@ class PermitsUser {
       case 0:
         return guarded_.permits.try_acquire(n);
       case 1:
-        return guarded_.permits.acquire(wait, {}, site, n) == Acquired::yes;
+        return guarded_.permits.acquire(wait, {}, permits_site, n) == Acquired::yes;
       case 2:
-        return guarded_.permits.acquire(wait, stops.token(), site, n) == Acquired::yes;
+        return guarded_.permits.acquire(wait, stops.token(), permits_site, n) == Acquired::yes;
       default:
         return ::acquire(guarded_.permits, n, stops.token()) == Acquired::yes;
     }

@@ -3,6 +3,7 @@
 #include "rouse/wait/sleep.hpp"
 #include "rouse/wait/this_thread.hpp"
 
+#include "support/acquire.hpp"
 #include "support/in_child.hpp"
 #include "support/observed_thread.hpp"
 
@@ -25,20 +26,15 @@ namespace {
 using namespace std::chrono_literals;
 using rouse::WaitStatus;
 using rouse::detail::Acquired;
-using rouse::detail::BlockSite;
 using rouse::detail::Deadline;
 using rouse::detail::Permits;
+using rouse::test::acquire;
 using rouse::test::in_child;
 using rouse::test::ObservedThread;
-
-constexpr BlockSite site{"Permits", 0};
-
-Acquired acquire(Permits& permits, std::uint32_t n = 1, const std::stop_token& stop = {}) {
-  return permits.acquire(Deadline::never(), stop, site, n);
-}
+using rouse::test::permits_site;
 
 Acquired acquire_for(Permits& permits, std::chrono::milliseconds d, std::uint32_t n = 1) {
-  return permits.acquire(Deadline::after(d), {}, site, n);
+  return permits.acquire(Deadline::after(d), {}, permits_site, n);
 }
 
 // A thread that acquires `n`, and what came of it.
@@ -47,7 +43,7 @@ class Acquirer {
   Acquirer(Permits& permits, std::uint32_t n, std::stop_token stop = {},
            Deadline deadline = Deadline::never())
       : thread_([this, &permits, n, stop = std::move(stop), deadline] {
-          outcome_ = permits.acquire(deadline, stop, site, n);
+          outcome_ = permits.acquire(deadline, stop, permits_site, n);
         }) {}
 
   /// Returns when it waits, in the kernel.
@@ -190,8 +186,8 @@ TEST(Permits, AreGivenEvenThoughTheDeadlineHasPassedAndAStopWasRequested) {
   Permits permits(1);
   std::stop_source source;
   source.request_stop();
-  EXPECT_EQ(permits.acquire(Deadline::past(), source.get_token(), site), Acquired::yes);
-  EXPECT_EQ(permits.acquire(Deadline::past(), source.get_token(), site), Acquired::stopped);
+  EXPECT_EQ(permits.acquire(Deadline::past(), source.get_token(), permits_site), Acquired::yes);
+  EXPECT_EQ(permits.acquire(Deadline::past(), source.get_token(), permits_site), Acquired::stopped);
 }
 
 TEST(Permits, AreNotTakenByAWaitThatIsStopped) {
