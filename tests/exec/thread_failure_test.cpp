@@ -86,14 +86,14 @@ TEST(ThreadFailure, OfAResizeKeepsTheLimits) {
   }
   while (pool.stats().threads != 1) std::this_thread::yield();
   Event open;
-  std::atomic<int> inside{0};
+  Event inside;
   for (int i = 0; i < 3; ++i) {
     pool.post([&] {
-      ++inside;
+      inside.set();
       (void)open.wait();
     });
   }
-  while (inside == 0) std::this_thread::yield();
+  EXPECT_EQ(inside.wait(), WaitStatus::ready);
   EXPECT_EQ(pool.stats().queued(), 2U);
   open.set();
   EXPECT_EQ(pool.wait_idle(), WaitStatus::ready);

@@ -409,14 +409,15 @@ TEST(ThreadPool, GrowsWithTheWorkAndShrinksWithoutIt) {
   ThreadPool pool({.min_threads = 1, .max_threads = 3, .idle_timeout = 0ns});
   EXPECT_EQ(pool.stats().threads, 1U);
   Event open;
+  Event three_inside;
   std::atomic<int> inside{0};
   for (int i = 0; i < 5; ++i) {
     pool.post([&] {
-      ++inside;
+      if (++inside == 3) three_inside.set();
       (void)open.wait();
     });
   }
-  while (inside < 3) std::this_thread::yield();
+  EXPECT_EQ(three_inside.wait(), WaitStatus::ready);
   EXPECT_EQ(pool.stats().threads, 3U);
   EXPECT_EQ(inside, 3);
   open.set();
@@ -428,10 +429,13 @@ TEST(ThreadPool, GrowsWithTheWorkAndShrinksWithoutIt) {
 TEST(ThreadPool, IsResizedWhileItWorks) {
   ThreadPool pool({.min_threads = 1, .max_threads = 1});
   Event open;
+  Event enough_inside;
+  std::atomic<int> enough{4};
   std::atomic<int> inside{0};
   std::atomic<int> most{0};
   const auto call = [&] {
     const int now = ++inside;
+    if (now == enough) enough_inside.set();
     int seen = most;
     while (seen < now && !most.compare_exchange_weak(seen, now)) {
     }
@@ -440,15 +444,17 @@ TEST(ThreadPool, IsResizedWhileItWorks) {
   };
   for (int i = 0; i < 8; ++i) pool.post(call);
   pool.resize(2, 4);
-  while (inside < 4) std::this_thread::yield();
+  EXPECT_EQ(enough_inside.wait(), WaitStatus::ready);
   pool.resize(1, 2);
   open.set();
   EXPECT_EQ(pool.wait_idle(), WaitStatus::ready);
   EXPECT_EQ(most, 4);
   most = 0;
+  enough = 2;
+  enough_inside.clear();
   open.clear();
   for (int i = 0; i < 4; ++i) pool.post(call);
-  while (inside < 2) std::this_thread::yield();
+  EXPECT_EQ(enough_inside.wait(), WaitStatus::ready);
   EXPECT_EQ(pool.stats().queued(), 2U);
   open.set();
   EXPECT_EQ(pool.wait_idle(), WaitStatus::ready);
