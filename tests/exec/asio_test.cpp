@@ -709,62 +709,59 @@ TEST(AsyncWait, SucceedsIfTheEventWasSetBeforeTheStop) {
   EXPECT_EQ(calls.last, success);
 }
 
-// The handler runs at the same time, too, and frees the wait.
-TEST(AsyncWait, IsEndedOnceBySetOrStop) {
-  ThreadPool pool({.max_threads = 1});
-  const auto executor = asio_executor(pool);
+// What a wait meets at the same instant: its handler is called once each time.
+struct Meeting {
+  ThreadPool pool{{.max_threads = 1}};
   std::optional<Event> event;
   std::optional<std::stop_source> stop;
   Calls calls;
-  const int count = rounds(1000);
-  at_once(
-      count,
-      {[&](int i) {
-         rouse::test::delay(static_cast<unsigned>(i) % 64);
-         event->set();
-       },
-       [&](int i) {
-         rouse::test::delay(static_cast<unsigned>(i) / 64 % 64);
-         stop->request_stop();
-       }},
-      [&] {
-        event.emplace();
-        stop.emplace();
-        async_wait(*event, stop->get_token(), asio::bind_executor(executor, calls.handler()));
-      },
-      [&](int i) {
-        ASSERT_EQ(pool.wait_idle(), WaitStatus::ready);
-        EXPECT_EQ(calls.count, i + 1);
-      });
-  EXPECT_EQ(calls.count, count);
+
+  void wait() {
+    async_wait(*event, stop->get_token(),
+               asio::bind_executor(asio_executor(pool), calls.handler()));
+  }
+
+  void ends_once(std::vector<std::function<void(int)>> actions,
+                 const std::function<void()>& begin) {
+    const int count = rounds(1000);
+    at_once(
+        count, std::move(actions),
+        [&] {
+          event.emplace();
+          stop.emplace();
+          begin();
+        },
+        [&](int i) {
+          ASSERT_EQ(pool.wait_idle(), WaitStatus::ready);
+          EXPECT_EQ(calls.count, i + 1);
+        });
+    EXPECT_EQ(calls.count, count);
+  }
+};
+
+// The handler runs at the same time, too, and frees the wait.
+TEST(AsyncWait, IsEndedOnceBySetOrStop) {
+  Meeting meeting;
+  meeting.ends_once({[&](int i) {
+                       rouse::test::delay(static_cast<unsigned>(i) % 64);
+                       meeting.event->set();
+                     },
+                     [&](int i) {
+                       rouse::test::delay(static_cast<unsigned>(i) / 64 % 64);
+                       meeting.stop->request_stop();
+                     }},
+                    [&] { meeting.wait(); });
 }
 
 TEST(AsyncWait, IsStartedWhileItsEventIsSetAndItsStopRequested) {
-  ThreadPool pool({.max_threads = 1});
-  const auto executor = asio_executor(pool);
-  std::optional<Event> event;
-  std::optional<std::stop_source> stop;
-  Calls calls;
-  const int count = rounds(1000);
-  at_once(
-      count,
-      {[&](int) {
-         async_wait(*event, stop->get_token(), asio::bind_executor(executor, calls.handler()));
-       },
-       [&](int i) {
-         rouse::test::delay(static_cast<unsigned>(i) % 256);
-         if (i % 2 == 0) event->set();
-         stop->request_stop();
-       }},
-      [&] {
-        event.emplace();
-        stop.emplace();
-      },
-      [&](int i) {
-        ASSERT_EQ(pool.wait_idle(), WaitStatus::ready);
-        EXPECT_EQ(calls.count, i + 1);
-      });
-  EXPECT_EQ(calls.count, count);
+  Meeting meeting;
+  meeting.ends_once({[&](int) { meeting.wait(); },
+                     [&](int i) {
+                       rouse::test::delay(static_cast<unsigned>(i) % 256);
+                       if (i % 2 == 0) meeting.event->set();
+                       meeting.stop->request_stop();
+                     }},
+                    [] {});
 }
 
 TEST(AsyncWait, EndsWithItsContextWithoutACall) {
