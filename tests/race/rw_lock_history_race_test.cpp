@@ -479,7 +479,11 @@ class SmallLock {
     }
   }
   bool try_upgrade() {
-    if (mistake == Mistake::upgrade_ignores_readers) return word_.exchange(-1) > 0;
+    if (mistake == Mistake::upgrade_ignores_readers) {
+      // Others that did so before may have left 0: an upgrade that fails leaves no writer behind.
+      int seen = word_;
+      return seen > 0 && word_.compare_exchange_strong(seen, -1);
+    }
     int alone = 1;
     return word_.compare_exchange_strong(alone, -1);
   }
