@@ -19,12 +19,14 @@ set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_ROUSE_DEVELOPMENT_DESCRIPTION
   "The headers, the library, and its files for CMake's find_package and for pkg-config.")
 if(rouse_core_type STREQUAL "STATIC_LIBRARY")
-  set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_DEPENDS "libboost-thread-dev (>= 1.74)")
+  set(CPACK_DEBIAN_ROUSE_DEVELOPMENT_PACKAGE_DEPENDS
+    "libboost-thread-dev (>= 1.74), tzdata")
 else()
   set(runtime "librouse-core${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}")
   list(APPEND CPACK_COMPONENTS_ALL rouse_runtime)
   set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_NAME "${runtime}")
   set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_SECTION libs)
+  set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_DEPENDS tzdata)
   # These need the programs of dpkg-dev and file.
   set(CPACK_DEBIAN_ROUSE_RUNTIME_PACKAGE_SHLIBDEPS ON)
   set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)

@@ -16,9 +16,11 @@ build  git                 git           names the files that the format check r
 build  pkg-config          pkg-config    finds c-ares and RE2, which ship no CMake files everywhere
 libs   libboost-dev        -             Asio and Beast, for the health-checker
 libs   libboost-thread-dev -             under the thread classes: stack size, timed join, interruption
+libs   tzdata              -             the zones of cron expressions
 libs   libspdlog-dev       -             the log of services and examples
 libs   libgtest-dev        -             the tests
 libs   libgmock-dev        -             matchers in the tests
+libs   libhowardhinnant-date-dev -       a second opinion on time zones, for the tests
 libs   libcli11-dev        -             the command line of the examples
 libs   libtomlplusplus-dev -             the configuration of the health-checker
 libs   libc-ares-dev       -             name look-ups that can be stopped
@@ -31,6 +33,8 @@ ci     clang-tidy          clang-tidy    the tidy preset
 bench  libabsl-dev         -             a peer
 bench  libtbb-dev          -             a peer
 bench  libconcurrentqueue-dev -          a peer
+bench  libuv1-dev          -             a peer
+bench  libevent-dev        -             a peer
 bench  binutils            objdump       reads what is_set() was compiled to
 bench  python3             python3       compares and shows the figures
 '

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and runs the tests.
 # Usage: run.sh [CTEST ARGS]    for instance: run.sh -R Event, run.sh -L race, run.sh -LE consumer
-# ROUSE_PRESET chooses another preset than dev: release, asan, tsan, clang.
+# ROUSE_PRESET chooses another preset than dev: ci, release, asan, tsan, clang.
 # ROUSE_RACE_SECONDS=600 runs the race tests only, again and again, for 600 seconds in all.
 # shellcheck source=../cmake/run-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../cmake/run-common.sh"

@@ -1,10 +1,14 @@
 #pragma once
 // All of rouse::core.
 
+#include "rouse/exec/cron.hpp"
+#include "rouse/exec/delay_executor.hpp"
 #include "rouse/exec/job.hpp"
 #include "rouse/exec/job_group.hpp"
+#include "rouse/exec/manual_clock.hpp"
 #include "rouse/exec/thread_pool.hpp"
 #include "rouse/exec/thread_pool_stats.hpp"
+#include "rouse/exec/timer.hpp"
 #include "rouse/sync/rw_lock.hpp"
 #include "rouse/thread/interruptible_thread.hpp"
 #include "rouse/thread/signal_stop.hpp"

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,6 +35,8 @@ timespec to_timespec(std::int64_t ns) noexcept {
 std::int64_t now_ns() noexcept { return read_clock(CLOCK_MONOTONIC); }
 
 std::int64_t coarse_now_ns() noexcept { return read_clock(CLOCK_MONOTONIC_COARSE); }
+
+std::int64_t calendar_ns() noexcept { return read_clock(CLOCK_REALTIME); }
 
 void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected,
                 std::int64_t deadline_ns) noexcept {
@@ -97,6 +100,10 @@ int poll_until(::pollfd* fds, unsigned count, std::int64_t deadline_ns) noexcept
     return 0;
   }
   return ready;
+}
+
+void set_timer_slack(std::int64_t ns) noexcept {
+  ::prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(ns));
 }
 
 int thread_id() noexcept { return static_cast<int>(::gettid()); }

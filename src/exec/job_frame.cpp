@@ -5,7 +5,7 @@
 
 namespace rouse::detail {
 
-Frames::Entry::Entry(Frames& frames, const JobState* job) : frames_(frames), job_(job) {
+Frames::Entry::Entry(Frames& frames, const StoppableCall* call) : frames_(frames), call_(call) {
   const LockGuard guard(frames_.lock_);
   next_ = frames_.first_;
   if (next_ != nullptr) next_->prev_ = this;
@@ -18,10 +18,12 @@ Frames::Entry::~Entry() {
   if (next_ != nullptr) next_->prev_ = prev_;
 }
 
-std::stop_source Frames::source_of(const JobState* job) noexcept {
+std::stop_source Frames::source_of(const StoppableCall* call) noexcept {
   const LockGuard guard(lock_);
   for (Entry* entry = first_; entry != nullptr; entry = entry->next_) {
-    if (entry->given_out_ || (job != nullptr && entry->job_ != job)) continue;
+    if (entry->given_out_) continue;
+    // A timer's next call is not the one that was to stop.
+    if (call != nullptr && (entry->call_ != call || !call->stop_requested())) continue;
     entry->given_out_ = true;
     return entry->source_;
   }
@@ -46,7 +48,7 @@ JobFrame::~JobFrame() {
 // Whoever requests the stop sets its bit, then looks for the source among the frames; here it is
 // put there before we look at the bit.
 std::stop_token JobFrame::make_token() {
-  entry_.emplace(frames_, job_);
+  entry_.emplace(frames_, call_);
   if (stop_requested()) entry_->source().request_stop();
   return entry_->source().get_token();
 }

@@ -27,7 +27,7 @@ class Frames {
   class Entry {
    public:
     /// Throws std::bad_alloc.
-    Entry(Frames& frames, const JobState* job);
+    Entry(Frames& frames, const StoppableCall* call);
     ~Entry();
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
@@ -38,16 +38,16 @@ class Frames {
     friend class Frames;
 
     Frames& frames_;
-    const JobState* const job_;  // null: of a posted task
+    const StoppableCall* const call_;  // null: of a posted task
     std::stop_source source_;
     bool given_out_ = false;
     Entry* next_ = nullptr;
     Entry* prev_ = nullptr;
   };
 
-  /// What stops the waits of `job`, or, if it is null, of some job. Each source is given out once;
-  /// behind the last comes one without a state. Requesting it runs stop callbacks of others.
-  std::stop_source source_of(const JobState* job) noexcept;
+  /// What stops the waits of `call`, or, if it is null, of some call. Each source is given out
+  /// once; behind the last comes one without a state. Requesting it runs stop callbacks of others.
+  std::stop_source source_of(const StoppableCall* call) noexcept;
 
  private:
   Lock lock_;
@@ -63,14 +63,15 @@ class JobFrame final : public LazyStop {
   JobFrame& operator=(const JobFrame&) = delete;
 
   /// What runs next: a job, or a posted task (null).
-  void enter(const JobState* job) noexcept { job_ = job; }
+  void enter(const StoppableCall* call) noexcept { call_ = call; }
   void leave() noexcept {
     if (entry_) forget_token();
-    job_ = nullptr;
+    call_ = nullptr;
   }
 
   bool stop_requested() const noexcept override {
-    return all_stop_.load(std::memory_order_relaxed) || (job_ != nullptr && job_->stop_requested());
+    return all_stop_.load(std::memory_order_relaxed) ||
+           (call_ != nullptr && call_->stop_requested());
   }
   std::stop_token make_token() override;
 
@@ -82,7 +83,7 @@ class JobFrame final : public LazyStop {
   const Atomic<bool>& all_stop_;
   const std::uint32_t shields_;
   const int unwinding_;
-  const JobState* job_ = nullptr;
+  const StoppableCall* call_ = nullptr;
   std::optional<Frames::Entry> entry_;
   AmbientStop ambient_;
 };

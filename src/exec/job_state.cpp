@@ -190,7 +190,7 @@ bool JobState::request_stop() noexcept {
           if (operations->request_stop != nullptr) {
             operations->request_stop(*this);
           } else {
-            stop_waits(seen >> worker_shift_);
+            stop_waits(link_, seen >> worker_shift_);
           }
           return true;
         }
@@ -201,11 +201,11 @@ bool JobState::request_stop() noexcept {
   }
 }
 
-void JobState::stop_waits(unsigned worker) noexcept {
+void StoppableCall::stop_waits(const PoolLink& link, unsigned worker) const noexcept {
   for (;;) {
     std::stop_source source{std::nostopstate};
     {
-      const PoolAnchor::Hold hold(link_);
+      const PoolAnchor::Hold hold(link);
       if (hold.pool() == nullptr) return;
       hold.pool()->notify(worker);
       source = hold.pool()->frames().source_of(this);

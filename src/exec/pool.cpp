@@ -3,10 +3,12 @@
 #include "rouse/detail/thread_name.hpp"
 
 #include "detail/complain.hpp"
+#include "detail/thread_number.hpp"
+#include "exec/timer_queue.hpp"
 #include "wait/blocking.hpp"
 #include "wait/parking_table.hpp"
 
-#include <atomic>
+#include <algorithm>
 #include <exception>
 #include <system_error>
 #include <utility>
@@ -17,13 +19,6 @@ namespace {
 // After the system has refused a thread the next is not asked for at once: each attempt costs more
 // than a task, and whoever posts makes it.
 constexpr std::int64_t pause_after_refusal_ns = 10'000'000;
-
-// Threads that add have different shards of the shared queue, as far as there are enough.
-unsigned next_shard() noexcept {
-  static constinit std::atomic<unsigned> next{0};
-  return next.fetch_add(1, std::memory_order_relaxed);
-}
-thread_local const unsigned shard = next_shard();
 
 }  // namespace
 
@@ -108,10 +103,11 @@ TaskQueue& Pool::queue_for(Urgency urgency) noexcept {
     case Urgency::normal:
       break;
   }
-  return shared()[shard % shards_];
+  // Threads that add have different shards, as far as there are enough.
+  return shared()[thread_number() % shards_];
 }
 
-bool Pool::push(Task& task, Urgency urgency, TaskQueue::From from) {
+bool Pool::push(Task& task, Urgency urgency, TaskQueue::From from, Caller caller) {
   bool in_own_deque = false;
   if (urgency == Urgency::normal && !bounded()) {
     Worker* const worker = Worker::current();
@@ -122,8 +118,16 @@ bool Pool::push(Task& task, Urgency urgency, TaskQueue::From from) {
     }
   }
   if (!in_own_deque && !queue_for(urgency).push(task, from)) return false;
-  work_added();
+  work_added(caller);
   return true;
+}
+
+void Pool::work_added(Caller caller) noexcept {
+  if (caller == Caller::looks_next && is_own_worker()) {
+    Worker::current()->look_later();
+  } else if (roster_.work_added()) {
+    start_worker();
+  }
 }
 
 void Pool::push_or_drop(Task& task) noexcept {
@@ -217,7 +221,7 @@ void Pool::drop_queued() noexcept {
   }
 }
 
-bool Pool::has_work() noexcept {
+bool Pool::has_tasks() noexcept {
   for (TaskQueue& each : queues_) {
     if (!each.empty()) return true;
   }
@@ -239,6 +243,35 @@ void Pool::report(std::exception_ptr exception) noexcept {
     complain({"a job of pool '", name(), "' threw: "}, exception);
   }
   if (fatal) std::terminate();
+}
+
+// --- deadlines -----------------------------------------------------------------------------------
+
+void Pool::attach(TimerQueue& timers) {
+  const std::lock_guard lock(timers_mutex_);
+  timers_.add(timers);
+}
+
+void Pool::detach(TimerQueue& timers) noexcept {
+  const std::lock_guard lock(timers_mutex_);
+  timers_.remove(timers);
+}
+
+void Pool::ring() noexcept {
+  TimerState* due = nullptr;
+  {
+    const std::unique_lock lock(timers_mutex_, std::try_to_lock);
+    if (!lock) return;
+    watch_.begin_ring();
+    const std::int64_t now = os::now_ns();
+    timers_.for_each([&](TimerQueue& each) { due = TimerQueue::merge(due, each.take_due(now)); });
+    watch_.refresh([this] {
+      std::int64_t next = Watch::never;
+      timers_.for_each([&](TimerQueue& each) { next = std::min(next, each.next_ns()); });
+      return next;
+    });
+  }
+  TimerQueue::finish(TimerQueue::hand_over(due, Caller::looks_next));
 }
 
 // --- workers -------------------------------------------------------------------------------------
@@ -351,7 +384,7 @@ void Pool::after_leaving() noexcept {
 
 bool Pool::idle() noexcept {
   // In this order: what was queued before has ended, or counts.
-  if (has_work()) return false;
+  if (has_tasks()) return false;
   const Roster::Counts counts = roster_.counts();
   return counts.awake == 0 && counts.blocked == 0 && here_.load(std::memory_order_seq_cst) == 0;
 }

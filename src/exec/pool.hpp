@@ -16,6 +16,8 @@
 #include "exec/pool_anchor.hpp"
 #include "exec/roster.hpp"
 #include "exec/task_queue.hpp"
+#include "exec/timer_queue.hpp"
+#include "exec/watch.hpp"
 #include "exec/worker.hpp"
 #include "wait/permits.hpp"
 
@@ -53,7 +55,7 @@ class Pool {
   /// The same, only if there is room at once, whatever the policy.
   bool try_admit() noexcept { return !bounded() || room_.try_acquire(); }
   /// False if it is refused. Throws std::bad_alloc. Then it is still the caller's.
-  bool push(Task& task, Urgency urgency, TaskQueue::From from);
+  bool push(Task& task, Urgency urgency, TaskQueue::From from, Caller caller = Caller::anybody);
   /// Takes over a task that no bound holds back; drops it if it is refused.
   void push_or_drop(Task& task) noexcept;
   /// Runs it in the calling thread, which may be any.
@@ -87,16 +89,31 @@ class Pool {
   bool watches() const noexcept { return options_.on_slow != nullptr; }
 
   /// Whether a task lies somewhere; the partner of push().
-  bool has_work() noexcept;
+  bool has_tasks() noexcept;
+  /// Whether somebody is needed: for a task, or to guard a deadline. Tasks first: if there is one
+  /// no more, who has taken it may have set the deadlines before, and will not look at them again.
+  bool has_work() noexcept { return has_tasks() || watch_.unguarded(); }
   /// After one was made visible.
-  void work_added() noexcept {
-    if (roster_.work_added()) start_worker();
-  }
+  void work_added(Caller caller = Caller::anybody) noexcept;
   /// When a thread that the system has refused a moment ago may be asked for again; otherwise
   /// never.
   Deadline next_start() const noexcept;
   /// After somebody who worked does not any more.
   void check_idle() noexcept;
+  // --- deadlines ---------------------------------------------------------------------------------
+
+  Watch& watch() noexcept { return watch_; }
+  /// The timers of an executor; its deadlines come by watch().lower().
+  void attach(TimerQueue& timers);
+  /// Blocks until nobody looks at them.
+  void detach(TimerQueue& timers) noexcept;
+  bool deadline_passed() const noexcept {
+    const std::int64_t next = watch_.next();
+    return next != Watch::never && next <= os::now_ns();
+  }
+  /// Queues the timers that are due, unless somebody else does.
+  void ring() noexcept;
+
   /// A worker's last act.
   void worker_left(Worker& worker) noexcept;
   void report(std::exception_ptr exception) noexcept;
@@ -118,6 +135,8 @@ class Pool {
   WaitStatus wait_idle(const std::stop_token& stop);
   /// The first that was offered. It ends after the threads have.
   void* extension(std::shared_ptr<void> offered);
+  /// The thread of a worker, or null.
+  std::shared_ptr<StoppableThread> thread_of(unsigned number);
   ThreadPoolStats stats();
   void dump(std::ostream& out);
 
@@ -148,8 +167,7 @@ class Pool {
   void start_threads_up_to(unsigned count);
   void reap_left() noexcept;
   void after_leaving() noexcept;
-  std::shared_ptr<StoppableThread> thread_of(unsigned number);
-  void watch();
+  void watch_slow_calls();
   void clean_up() noexcept;
 
   ThreadPoolOptions options_;
@@ -160,6 +178,9 @@ class Pool {
   Permits room_;
   Atomic<std::uint32_t> beyond_{0};  // tasks that are queued though there was no room
   Roster roster_;
+  Watch watch_;
+  std::mutex timers_mutex_;
+  TimerQueues timers_;
   Frames frames_;
 
   Atomic<Life> life_{Life::stopped};

@@ -7,11 +7,11 @@
 namespace rouse::detail {
 namespace {
 
-struct Free {
+struct FreeAnchors {
   Lock lock;
   PoolAnchor* first = nullptr;
 };
-constinit Free free_anchors;
+constinit FreeAnchors free_anchors;
 
 }  // namespace
 

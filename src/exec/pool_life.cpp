@@ -107,7 +107,7 @@ void Pool::start() {
     start_threads_up_to(limits_.min);
     if (watches()) {
       auto watchdog = std::make_shared<StoppableThread>(
-          [this] { watch(); }, ThreadOptions{.name = name() + "-watchdog"});
+          [this] { watch_slow_calls(); }, ThreadOptions{.name = name() + "-watchdog"});
       watchdog->start();
       watchdog_ = std::move(watchdog);
     }
@@ -119,7 +119,10 @@ void Pool::start() {
   }
   for (TaskQueue& each : queues_) each.set_open(TaskQueue::Open::for_all);
   room_.reopen();
+  watch_.set_open(true);
   life_.store(Life::open, std::memory_order_relaxed);
+  // Somebody is to look at the deadlines that there are already.
+  if (watch_.lower(os::now_ns())) work_added();
 }
 
 // Under life_mutex_.
@@ -156,6 +159,7 @@ void Pool::begin_stop(bool drop) noexcept {
     life_.store(Life::stopped, std::memory_order_seq_cst);
     for (TaskQueue& each : queues_) each.set_open(TaskQueue::Open::for_the_pool);
     room_.close();
+    watch_.set_open(false);
     if (drop) stops_jobs_.store(true, std::memory_order_seq_cst);
     if (watchdog_ != nullptr) watchdog_->request_stop();
     roster_.dismiss();
@@ -250,7 +254,7 @@ ThreadPoolStats Pool::stats() {
 }
 
 // Tells of each call once, when it has lasted too long.
-void Pool::watch() {
+void Pool::watch_slow_calls() {
   const std::int64_t slow = options_.slow_after.count();
   for (;;) {
     const std::int64_t now = os::now_ns();

@@ -188,7 +188,7 @@ void RangeJob::help_here() {
 
 void RangeJob::end_early() noexcept {
   over_.store(true, std::memory_order_relaxed);
-  stop_waits(no_worker);
+  stop_waits(link(), no_worker);
   const std::uint64_t seen = word_.fetch_or(closed_, std::memory_order_acq_rel);
   if ((seen & closed_) == 0 && (seen & (queued_ - 1)) == 0) end();
 }

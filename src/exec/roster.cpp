@@ -2,6 +2,8 @@
 
 #include "rouse/wait/shield.hpp"
 
+#include <algorithm>
+
 namespace rouse::detail {
 
 // Under the lock. The workers that are to read `crowded_` find it before their next job.
@@ -123,10 +125,10 @@ bool Roster::get_up(Sleeper& sleeper) noexcept {
   return true;
 }
 
-Roster::Woken Roster::sleep(Sleeper& sleeper, std::int64_t idle_ns) noexcept {
+Roster::Woken Roster::sleep(Sleeper& sleeper, std::int64_t idle_ns, Deadline alarm) noexcept {
   const Deadline idle = Deadline::after_ns(idle_ns);
   const Shield shield;
-  for (bool idled = false;;) {
+  for (bool idled = false, alarmed = false;;) {
     bool may_leave = false;
     {
       const LockGuard guard(lock_);
@@ -144,10 +146,16 @@ Roster::Woken Roster::sleep(Sleeper& sleeper, std::int64_t idle_ns) noexcept {
         change(std::uint64_t{0} - asleep_);
         return Woken::surplus;
       }
+      if (alarmed) return Woken::alarm;
       sleeper.hint_.clear();
     }
-    const Deadline end = may_leave ? idle : Deadline::never();
-    idled = sleeper.hint_.wait_until(end.time_point()) == WaitStatus::timeout || idle.expired();
+    const Deadline end = may_leave ? std::min(idle, alarm) : alarm;
+    if (sleeper.hint_.wait_until(end.time_point()) == WaitStatus::timeout) {
+      idled = end == idle;
+      alarmed = end == alarm;
+    } else {
+      idled = idle.expired();
+    }
   }
 }
 

@@ -13,6 +13,7 @@
 //
 // Thread safety: any thread. Design: docs/design/thread_pool.md.
 
+#include "rouse/detail/deadline.hpp"
 #include "rouse/detail/lock.hpp"
 #include "rouse/detail/os.hpp"
 #include "rouse/wait/event.hpp"
@@ -20,6 +21,10 @@
 #include <cstdint>
 
 namespace rouse::detail {
+
+/// Who adds work. A worker between two tasks looks for work itself: it calls another only if it
+/// finds some and there is more.
+enum class Caller { anybody, looks_next };
 
 class Roster {
  public:
@@ -87,9 +92,10 @@ class Roster {
     for_work,   // it is awake, and searches
     dismissed,  // it is awake; if there is no work it leaves
     surplus,    // it has left the roster: it has slept for `idle_ns`, and enough others stay
+    alarm,      // it is asleep, and `alarm` has passed: call get_up(), or sleep() again
   };
   /// Blocks until one of these.
-  Woken sleep(Sleeper& sleeper, std::int64_t idle_ns) noexcept;
+  Woken sleep(Sleeper& sleeper, std::int64_t idle_ns, Deadline alarm = Deadline::never()) noexcept;
 
   /// It ends without having lain down, while awake. Then, if there is work, call work_added(): the
   /// others may have relied on it.

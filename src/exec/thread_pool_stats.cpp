@@ -6,23 +6,6 @@
 #include <ostream>
 
 namespace rouse {
-namespace {
-
-// "p50 < 1.02 us, p99 < 16.4 us, of 100": upper bounds, in the unit that suits.
-void print(std::ostream& out, const char* what, const TimeHistogram& times) {
-  out << "  " << what << ": ";
-  if (times.count() == 0) {
-    out << "not measured yet\n";
-    return;
-  }
-  const auto microseconds = [](std::chrono::nanoseconds ns) {
-    return std::chrono::duration<double, std::micro>(ns).count();
-  };
-  out << "p50 < " << microseconds(times.quantile(0.5)) << " us, p99 < "
-      << microseconds(times.quantile(0.99)) << " us, in " << times.count() << " samples\n";
-}
-
-}  // namespace
 
 std::uint64_t TimeHistogram::count() const noexcept {
   return std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0});
@@ -42,14 +25,23 @@ std::chrono::nanoseconds TimeHistogram::quantile(double q) const noexcept {
   return std::chrono::nanoseconds::max();
 }
 
+std::ostream& operator<<(std::ostream& out, const TimeHistogram& times) {
+  if (times.count() == 0) return out << "not measured yet";
+  const auto microseconds = [](std::chrono::nanoseconds ns) {
+    return std::chrono::duration<double, std::micro>(ns).count();
+  };
+  return out << "p50 < " << microseconds(times.quantile(0.5)) << " us, p99 < "
+             << microseconds(times.quantile(0.99)) << " us, in " << times.count() << " samples";
+}
+
 std::ostream& operator<<(std::ostream& out, const ThreadPoolStats& stats) {
   out << "pool '" << detail::printable(stats.name) << "': " << stats.queued() << " queued ("
       << stats.queued_high << " high, " << stats.queued_normal << " normal, " << stats.queued_low
       << " low), " << stats.threads << " threads (" << stats.working << " working, "
       << stats.waiting << " waiting, " << stats.blocked << " blocked), " << stats.done << " done, "
-      << stats.failed << " failed, " << stats.dropped << " dropped\n";
-  print(out, "wait time", stats.wait_time);
-  print(out, "run time", stats.run_time);
+      << stats.failed << " failed, " << stats.dropped << " dropped\n"
+      << "  wait time: " << stats.wait_time << '\n'
+      << "  run time: " << stats.run_time << '\n';
   return out;
 }
 

@@ -71,34 +71,62 @@ __attribute__((no_sanitize("null"))) void Worker::main() {
   }
 
   Roster& roster = pool_.roster();
+  Watch& watch = pool_.watch();
   for (;;) {
+    std::int64_t alarm = Watch::never;
     bool lies = !searching && roster.crowded() && roster.lie_down_if_crowded(sleeper_);
     if (!lies) {
       Task* task = find();
       if (task == nullptr) {
-        if (!searching) searching = roster.start_searching(pool_.searchers());
+        // After a call that was due nothing else is likely to come soon.
+        if (!searching && !woken_by_alarm_) {
+          searching = roster.start_searching(pool_.searchers());
+        }
         if (searching) task = search();
       }
       if (task != nullptr) {
         end_search();
+        // For who ended a call and has left it to us, who would have slept otherwise.
+        if (std::exchange(owes_look_, false) && pool_.has_work()) pool_.work_added();
         execute(*task, frame);
         continue;
       }
       roster.lie_down(sleeper_, std::exchange(searching, false));
+      woken_by_alarm_ = false;
+      owes_look_ = false;
+      alarm = watch.guard(number_);
       if (pool_.has_work() && roster.get_up(sleeper_)) {
+        if (alarm != Watch::never) watch.leave(number_);
         searching = true;
         continue;
       }
     }
     awake_ = false;
     pool_.check_idle();
-    const Roster::Woken woken = roster.sleep(sleeper_, pool_.options().idle_timeout.count());
+    const Roster::Woken woken = sleep(alarm);
     if (woken == Roster::Woken::surplus) return;
     awake_ = true;
     searching = woken == Roster::Woken::for_work;
     // What was accepted before the workers were dismissed is there to be seen.
-    if (!searching && !pool_.has_work()) return;
+    if (!searching && !pool_.has_tasks()) return;
   }
+}
+
+// Wakes up at `alarm` too, if more may be awake; if not, those who are will look at the deadlines.
+Roster::Woken Worker::sleep(std::int64_t alarm) noexcept {
+  Roster& roster = pool_.roster();
+  const std::int64_t idle = pool_.options().idle_timeout.count();
+  if (alarm == Watch::never) return roster.sleep(sleeper_, idle);
+  // By default the system lets timed waits last 50 us longer.
+  if (!std::exchange(is_punctual_, true)) os::set_timer_slack(1);
+  Roster::Woken woken = roster.sleep(sleeper_, idle, Deadline::at_ns(alarm));
+  pool_.watch().leave(number_);
+  if (woken == Roster::Woken::alarm) {
+    woken_by_alarm_ = true;
+    woken = roster.get_up(sleeper_) ? Roster::Woken::for_work : roster.sleep(sleeper_, idle);
+  }
+  if (woken == Roster::Woken::surplus && pool_.watch().unguarded()) pool_.work_added();
+  return woken;
 }
 
 // --- looking for work ----------------------------------------------------------------------------
@@ -132,13 +160,20 @@ Task* Worker::take_shared(bool several) {
 }
 
 Task* Worker::find() {
-  const unsigned tick = ++ticks_;
-  if (tick % low_turn == 0) {
+  if (pool_.deadline_passed()) pool_.ring();
+  // Counted from when they wait: a few jobs that come together start in their order.
+  since_low_ = pool_.patient().size() == 0 ? 0 : since_low_ + 1;
+  if (since_low_ >= low_turn) {
+    since_low_ = 0;
     if (Task* const task = take_from(pool_.patient(), 1)) return task;
   }
-  if (tick % normal_turn != 0) {
-    if (Task* const task = take_from(pool_.urgent(), 1)) return task;
+  if (since_normal_ + 1 < normal_turn) {
+    if (Task* const task = take_from(pool_.urgent(), 1)) {
+      ++since_normal_;
+      return task;
+    }
   }
+  since_normal_ = 0;
   if (++since_shared_ >= shared_turn) {
     since_shared_ = 0;
     if (Task* const task = take_shared(false)) return task;

@@ -41,6 +41,9 @@ class Worker {
   /// Puts a task of its own behind the others. False if there is no room.
   bool push(Task& task) noexcept { return tasks_.push(task); }
 
+  /// For Pool::work_added().
+  void look_later() noexcept { owes_look_ = true; }
+
   /// Runs a queued job of the pool, in the middle of another. False if somebody was quicker.
   bool run_inside(JobState& job);
 
@@ -89,6 +92,8 @@ class Worker {
   static constexpr unsigned fewest_spins_ = 4;
   static constexpr unsigned most_spins_ = 64;
 
+  Roster::Woken sleep(std::int64_t alarm) noexcept;
+
   Task* find();
   Task* take_from(TaskQueue& queue, std::size_t most);
   Task* take_shared(bool several);
@@ -107,8 +112,12 @@ class Worker {
   const unsigned number_;
   WorkDeque tasks_;
   Roster::Sleeper sleeper_;
-  bool awake_ = false;         // for the end of a thread in the middle of a job
-  unsigned ticks_ = 0;         // jobs that were looked for
+  bool awake_ = false;      // for the end of a thread in the middle of a job
+  bool owes_look_ = false;  // see look_later()
+  bool woken_by_alarm_ = false;
+  bool is_punctual_ = false;
+  unsigned since_low_ = 0;     // jobs that were looked for while one of low urgency waits
+  unsigned since_normal_ = 0;  // jobs of high urgency, one after the other
   unsigned since_shared_ = 0;  // of those, since the shared queue was looked into
   std::size_t next_shard_ = 0;
   unsigned spins_ = fewest_spins_;

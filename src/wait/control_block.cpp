@@ -190,7 +190,10 @@ void ControlBlock::park(Deadline deadline, bool may_spin, BlockSite site) noexce
     os::futex_wait(state, parked, deadline.ns());
     leave();
   }
-  state.exchange(empty, std::memory_order_acquire);
+  if (state.exchange(empty, std::memory_order_acquire) == parked) {
+    // The time has ended it; the next wait is not likely to be shorter.
+    last_waker_cpu.store(-1, std::memory_order_relaxed);
+  }
 }
 
 void ControlBlock::ensure_event_fd() {

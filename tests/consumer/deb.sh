@@ -25,6 +25,7 @@ field() { dpkg-deb -f "$package" "$1"; }
 [[ $(field Package) == librouse-dev ]] || fail "the package is $(field Package)"
 [[ $(field Version) == "$version" ]] || fail "the package's version is $(field Version)"
 [[ $(field Depends) == *libboost-thread-dev* ]] || fail "Boost.Thread is not among: $(field Depends)"
+[[ $(field Depends) == *tzdata* ]] || fail "the zones are not among: $(field Depends)"
 [[ -n $(field Maintainer) && $(field Description) == ?*$'\n'?* ]] || fail "no maintainer or no description"
 
 # What is in it: nothing outside of /usr, nothing that only its owner can read, no trace of where it

@@ -12,10 +12,22 @@
 namespace rouse::test {
 namespace {
 
-constexpr const char* names[] = {
-    "asio",        "event",   "fd",       "interruptible_thread", "rw_lock",          "shield",
-    "signal_stop", "sleep",   "stop_all", "stop_scope",           "stoppable_thread", "this_thread",
-    "thread_pool", "wait_any"};
+constexpr const char* names[] = {"asio",
+                                 "cron",
+                                 "delay_executor",
+                                 "event",
+                                 "fd",
+                                 "interruptible_thread",
+                                 "rw_lock",
+                                 "shield",
+                                 "signal_stop",
+                                 "sleep",
+                                 "stop_all",
+                                 "stop_scope",
+                                 "stoppable_thread",
+                                 "this_thread",
+                                 "thread_pool",
+                                 "wait_any"};
 
 class Examples : public testing::TestWithParam<const char*> {};
 

@@ -16,8 +16,9 @@ models=${ROUSE_MODEL_DIR:-$here}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 status=0
-ccache=()
-if command -v ccache >/dev/null; then ccache=(ccache); fi
+# clang compiles a verifier in a third of the time that gcc takes.
+compiler=("${CC:-$(command -v clang || command -v cc)}")
+if command -v ccache >/dev/null; then compiler=(ccache "${compiler[@]}"); fi
 
 # problem TEXT [FILE]: FILE is the output that shows it.
 problem() {
@@ -38,7 +39,7 @@ build() {
     problem "spin -a $* $model.pml" spin.log
     return 1
   fi
-  if ! { "${ccache[@]}" "${CC:-cc}" -O0 -w -DSAFETY -c pan.c && "${CC:-cc}" -o pan pan.o; } >cc.log 2>&1; then
+  if ! { "${compiler[@]}" -O0 -w -DSAFETY -c pan.c && "${compiler[@]}" -o pan pan.o; } >cc.log 2>&1; then
     problem "compiling the verifier of $model $*" cc.log
     return 1
   fi

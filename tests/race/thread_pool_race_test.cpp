@@ -404,14 +404,14 @@ TEST(ThreadPoolRace, RoomIsNeitherLostNorMade) {
     EXPECT_EQ(calls + pool.stats().dropped, accepted);
     EXPECT_EQ(pool.stats().done + here, calls);
     Event opened;
-    std::atomic<std::size_t> held{0};
     // Both threads are held up, and then exactly the capacity goes in.
     for (int t = 0; t < 2; ++t) {
+      Event held;
       pool.post([&] {
-        ++held;
+        held.set();
         (void)opened.wait();
       });
-      while (held != static_cast<std::size_t>(t) + 1) std::this_thread::yield();
+      ASSERT_EQ(held.wait(), WaitStatus::ready);
     }
     if (overflow != Overflow::drop_oldest) {
       for (std::size_t i = 0; i < capacity; ++i) EXPECT_TRUE(pool.try_post([] {}));

@@ -49,6 +49,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using rouse::DelayExecutor;
 using rouse::Event;
 using rouse::Job;
 using rouse::JobDropped;
@@ -68,6 +69,7 @@ using rouse::test::Gate;
 using rouse::test::live_allocations;
 using rouse::this_thread::Bind;
 using std::chrono::steady_clock;
+using std::chrono::system_clock;
 
 enum class Promise {
   allocates_nothing,
@@ -1013,6 +1015,218 @@ std::vector<Row> rows() {
         EXPECT_TRUE(std::string_view(buffer.text.data()).find(long_name) != std::string_view::npos);
       }));
 
+  header = "rouse/exec/cron.hpp";
+  row("CronError", throws,
+      [] { return [] { EXPECT_EQ(rouse::CronError(long_name, "hour", 3).what(), long_name); }; });
+  const auto on_cron_error = [](auto body) {
+    return [body] {
+      auto error = std::make_shared<rouse::CronError>("what", "hour", 3);
+      return [error, body] { body(*error); };
+    };
+  };
+  row("field", allocates_nothing,
+      on_cron_error([](auto& error) { EXPECT_STREQ(error.field(), "hour"); }));
+  row("column", allocates_nothing,
+      on_cron_error([](auto& error) { EXPECT_EQ(error.column(), 3U); }));
+  row("Cron", throws, [] {
+    return [] { EXPECT_EQ(rouse::Cron("@daily", "Europe/Berlin").zone(), "Europe/Berlin"); };
+  });
+  row("Cron", throws, [] {
+    return [] {
+      try {
+        const rouse::Cron wrong("* 25 * * *");
+        ADD_FAILURE() << "accepted";
+      } catch (const rouse::CronError& error) {
+        EXPECT_STREQ(error.field(), "hour");
+      }
+    };
+  });
+  const auto on_cron = [](auto body) {
+    return [body] {
+      auto cron = std::make_shared<rouse::Cron>("0 0 29 2 */7", "Europe/Berlin");
+      return [cron, body] { body(*cron); };
+    };
+  };
+  row("next", allocates_nothing, on_cron([](auto& cron) {
+        EXPECT_TRUE(cron.next(std::chrono::system_clock::time_point(2'000'000'000s)).has_value());
+      }));
+  row("expression", allocates_nothing,
+      on_cron([](auto& cron) { EXPECT_EQ(cron.expression(), "0 0 29 2 */7"); }));
+  row("zone", allocates_nothing,
+      on_cron([](auto& cron) { EXPECT_EQ(cron.zone(), "Europe/Berlin"); }));
+
+  header = "rouse/exec/manual_clock.hpp";
+  row("ManualClock", throws, [] {
+    return [] {
+      const rouse::ManualClock clock(system_clock::time_point(1h));
+      EXPECT_EQ(clock.calendar(), system_clock::time_point(1h));
+    };
+  });
+
+  // Timers of an executor on a manual clock, whose worker is held up.
+  struct Timers {
+    rouse::ManualClock clock;
+    DelayExecutor executor{{.pool_options = {.max_threads = 1}, .clock = &clock}};
+    // The queue of low urgency has no memory yet.
+    rouse::Timer pending = executor.run_after(1h, Urgency::low, Large());
+    rouse::Timer repeating = executor.run_every(1h, Large());
+    rouse::Timer running;
+    Event open;
+    std::optional<Gate> gate;
+    std::stop_token stop = stopped_token();
+    Timers() {
+      Event begun;
+      running = executor.run_every(1s, [this, &begun] {
+        const rouse::Shield shield;
+        begun.set();
+        (void)open.wait();
+      });
+      clock.advance(1s);
+      (void)begun.wait();
+    }
+    ~Timers() { open.set(); }
+  };
+  const auto on_timers = [](auto body) {
+    return [body] {
+      auto timers = std::make_shared<Timers>();
+      return [timers, body] { body(*timers); };
+    };
+  };
+  row("~ManualClock", allocates_nothing, [] {
+    auto clock = std::make_shared<std::optional<rouse::ManualClock>>(std::in_place);
+    return [clock] { clock->reset(); };
+  });
+  row("now", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_GT(t.clock.now(), steady_clock::time_point()); }));
+  row("calendar", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_EQ(t.clock.calendar(), system_clock::time_point(1s)); }));
+  // What cannot be queued stays, and is tried again later.
+  row("advance", survives, on_timers([](Timers& t) {
+        t.clock.advance(1h);
+        EXPECT_TRUE(t.pending.cancel());
+        EXPECT_TRUE(t.repeating.cancel());
+      }));
+  row("set_calendar", survives, [] {
+    auto timers = std::make_shared<Timers>();
+    timers->executor.run_at(system_clock::time_point(2h), Urgency::low, Large());
+    return [timers] {
+      timers->clock.set_calendar(system_clock::time_point(3h));
+      EXPECT_EQ(timers->clock.calendar(), system_clock::time_point(3h));
+    };
+  });
+
+  header = "rouse/exec/timer.hpp";
+  row("Timer", allocates_nothing, on_timers([](Timers& t) {
+        rouse::Timer timer = std::move(t.pending);
+        timer = std::move(t.repeating);
+        EXPECT_TRUE(timer.valid());
+      }));
+  row("~Timer", allocates_nothing,
+      on_timers([](Timers& t) { const rouse::Timer last = std::move(t.pending); }));
+  row("cancel", allocates_nothing, on_timers([](Timers& t) {
+        EXPECT_TRUE(t.pending.cancel());
+        EXPECT_TRUE(t.running.cancel());
+      }));
+  row("cancel_and_wait", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_EQ(t.pending.cancel_and_wait(), WaitStatus::ready); }));
+  row("cancel_and_wait", throws, on_timers([](Timers& t) {
+        EXPECT_EQ(t.running.cancel_and_wait(t.stop), WaitStatus::stopped);
+      }));
+  row("reschedule", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_TRUE(t.pending.reschedule(2h)); }));
+  row("next_run", allocates_nothing, on_timers([](Timers& t) {
+        EXPECT_EQ(t.pending.next_run(), std::optional(t.clock.now() + 1h - 1s));
+      }));
+  row("runs", allocates_nothing, on_timers([](Timers& t) { EXPECT_EQ(t.running.runs(), 0U); }));
+  row("request_stop", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_TRUE(t.running.request_stop()); }));
+  row("valid", allocates_nothing, on_timers([](Timers& t) { EXPECT_TRUE(t.pending.valid()); }));
+  const auto on_scoped = [](auto body) {
+    return [body] {
+      struct Scoped {
+        Timers timers;
+        rouse::ScopedTimer one{std::move(timers.pending)};
+        rouse::ScopedTimer two{std::move(timers.repeating)};
+      };
+      auto scoped = std::make_shared<Scoped>();
+      return [scoped, body] { body(scoped->one, scoped->two); };
+    };
+  };
+  row("ScopedTimer", allocates_nothing,
+      on_scoped([](rouse::ScopedTimer& one, rouse::ScopedTimer& two) {
+        rouse::ScopedTimer moved = std::move(one);
+        two = std::move(moved);
+        EXPECT_TRUE((*two).valid());
+        EXPECT_TRUE(two->valid());
+      }));
+  row("~ScopedTimer", allocates_nothing,
+      on_timers([](Timers& t) { const rouse::ScopedTimer last(std::move(t.pending)); }));
+  row("release", allocates_nothing, on_scoped([](rouse::ScopedTimer& one, rouse::ScopedTimer&) {
+        EXPECT_TRUE(one.release().valid());
+      }));
+
+  header = "rouse/exec/delay_executor.hpp";
+  // A limit of the CPUs may stay unknown.
+  row("DelayExecutor", throws_or_survives, [] {
+    return [] {
+      const DelayExecutor executor({.pool_options = {.name = long_name}});
+      EXPECT_TRUE(executor.running());
+    };
+  });
+  row("DelayExecutor", throws, [] {  // in a pool that it is given
+    auto pool = std::make_shared<ThreadPool>(rouse::ThreadPoolOptions{.max_threads = 1});
+    return [pool] { EXPECT_TRUE(DelayExecutor({.pool = pool.get()}).running()); };
+  });
+  row("~DelayExecutor", survives, [] {
+    auto executor = std::make_shared<std::optional<DelayExecutor>>(std::in_place);
+    (*executor)->run_after(1h, Large());
+    return [executor] { executor->reset(); };
+  });
+  const auto adds_timer = [on_timers](auto add) {
+    return on_timers([add](Timers& t) {
+      strongly([&] { add(t.executor); }, [&] { EXPECT_EQ(t.executor.stats().pending, 2U); });
+      EXPECT_EQ(t.executor.stats().pending, 3U);
+    });
+  };
+  row("run_after", throws, adds_timer([](DelayExecutor& e) { e.run_after(1h, Large()); }));
+  row("run_at", throws,
+      adds_timer([](DelayExecutor& e) { e.run_at(steady_clock::time_point::max(), Large()); }));
+  row("run_at", throws,
+      adds_timer([](DelayExecutor& e) { e.run_at(system_clock::time_point(1h), Large()); }));
+  row("run_every", throws, adds_timer([](DelayExecutor& e) { e.run_every(1h, Large()); }));
+  row("run_cron", throws,
+      adds_timer([](DelayExecutor& e) { e.run_cron("@daily", "UTC", Large()); }));
+  row("run_queued", throws, on_timers([](Timers& t) {
+        strongly([&] { EXPECT_EQ(t.executor.run_queued(Large()).status(), JobStatus::queued); },
+                 [&] { EXPECT_EQ(t.executor.pool().stats().queued(), 0U); });
+        EXPECT_EQ(t.executor.pool().stats().queued(), 1U);
+      }));
+  // On the system's clock the first timer that follows the calendar starts a thread.
+  row("run_at", throws, [] {
+    auto executor = std::make_shared<DelayExecutor>();
+    return [executor] {
+      strongly([&] { executor->run_at(system_clock::time_point::max(), Large()); },
+               [&] { EXPECT_EQ(executor->stats().pending, 0U); });
+      EXPECT_EQ(executor->stats().pending, 1U);
+    };
+  });
+  const auto stops_timers = [on_timers](auto stop) {
+    return on_timers([stop](Timers& t) {
+      t.open.set();
+      strongly([&] { stop(t.executor); }, [&] { EXPECT_TRUE(t.executor.running()); });
+      EXPECT_FALSE(t.executor.running());
+    });
+  };
+  row("stop", throws, stops_timers([](DelayExecutor& e) { EXPECT_EQ(e.stop(), 3U); }));
+  row("try_stop", throws, stops_timers([](DelayExecutor& e) { (void)e.try_stop(); }));
+  row("stop_for", throws, stops_timers([](DelayExecutor& e) { EXPECT_TRUE(e.stop_for(1h)); }));
+  row("running", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_TRUE(t.executor.running()); }));
+  row("pool", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_TRUE(t.executor.pool().running()); }));
+  row("stats", allocates_nothing,
+      on_timers([](Timers& t) { EXPECT_EQ(t.executor.stats().pending, 2U); }));
+
   header = "rouse/detail/thread_name.hpp";
   row("set_thread_name", allocates_nothing,
       [] { return [] { rouse::detail::set_thread_name(long_name); }; });
@@ -1146,6 +1360,7 @@ TEST(AllocationFailure, IsTestedForEachFunctionOfEachHeader) {
   const std::set<std::string> without{"rouse/asio.hpp",
                                       "rouse/exec/range_job.hpp",
                                       "rouse/exec/task.hpp",
+                                      "rouse/exec/timer_state.hpp",
                                       "rouse/rouse.hpp",
                                       "rouse/version.hpp",
                                       "rouse/thread/thread_activity.hpp",

@@ -38,6 +38,20 @@ constexpr std::int64_t saturated_ns(const std::chrono::duration<Rep, Period>& d)
   }
 }
 
+/// The other way round.
+constexpr std::chrono::system_clock::time_point to_system_time(std::int64_t ns) noexcept {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::nanoseconds(ns)));
+}
+
+/// INT64_MAX and INT64_MIN where it does not fit.
+constexpr std::int64_t saturated_sum(std::int64_t a, std::int64_t b) noexcept {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
 class Deadline {
  public:
   static constexpr Deadline never() noexcept { return Deadline(INT64_MAX); }
@@ -51,9 +65,11 @@ class Deadline {
   template <class Duration>
   static Deadline at(
       const std::chrono::time_point<std::chrono::steady_clock, Duration>& t) noexcept {
-    const std::int64_t ns = saturated_ns(t.time_since_epoch());
-    return Deadline(ns > 0 ? ns : 0);
+    return at_ns(saturated_ns(t.time_since_epoch()));
   }
+
+  /// Of CLOCK_MONOTONIC.
+  static constexpr Deadline at_ns(std::int64_t ns) noexcept { return Deadline(ns > 0 ? ns : 0); }
 
   static Deadline after_ns(std::int64_t ns) noexcept {
     if (ns <= 0) return past();

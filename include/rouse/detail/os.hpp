@@ -32,6 +32,9 @@ namespace rouse::detail::os {
 /// CLOCK_MONOTONIC of the last tick: some milliseconds old, a quarter of the price. For reports.
 std::int64_t coarse_now_ns() noexcept;
 
+/// CLOCK_REALTIME in nanoseconds. For calendars.
+std::int64_t calendar_ns() noexcept;
+
 /// Sleeps while `word == expected`, at most until `deadline_ns` (INT64_MAX: no limit). Returns on a
 /// wake, a signal, the deadline or for no reason: callers look at their own state.
 void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected,
@@ -57,6 +60,9 @@ void close_fd(int fd) noexcept;
 /// ppoll(2) with an absolute deadline. Returns what ppoll returns; an elapsed deadline and an
 /// interruption by a signal both give 0. Other failures give -1 with errno set.
 int poll_until(::pollfd* fds, unsigned count, std::int64_t deadline_ns) noexcept;
+
+/// How late the kernel may end timed waits of this thread, to end several at once.
+void set_timer_slack(std::int64_t ns) noexcept;
 
 /// The kernel's id of this thread.
 int thread_id() noexcept;

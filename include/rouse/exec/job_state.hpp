@@ -76,8 +76,25 @@ struct PoolLink {
 /// JobDropped; without memory for it std::bad_alloc.
 [[gnu::visibility("default")]] std::exception_ptr job_dropped() noexcept;
 
+/// A call that a worker makes and that others may stop: one word, whose other bits are its owner's.
+class StoppableCall {
+ public:
+  bool stop_requested() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & stop_requested_) != 0;
+  }
+
+ protected:
+  static constexpr std::uint32_t stop_requested_ = 0x100;
+
+  /// Once the bit is set: ends its waits, on one worker of the pool or, with JobState::no_worker,
+  /// on any.
+  void stop_waits(const PoolLink& link, unsigned worker) const noexcept;
+
+  Atomic<std::uint32_t> word_{0};
+};
+
 /// A job without its types. Its handle and its queue share it.
-class JobState : public Task {
+class JobState : public Task, public StoppableCall {
  public:
   [[gnu::visibility("default")]] WaitStatus wait(Deadline deadline, const std::stop_token& stop);
   /// Until it has ended; throws Stopped.
@@ -119,9 +136,6 @@ class JobState : public Task {
 
   const PoolLink& link() const noexcept { return link_; }
   const char* name() const noexcept { return name_; }
-  bool stop_requested() const noexcept {
-    return (word_.load(std::memory_order_relaxed) & stop_requested_) != 0;
-  }
   bool is_queued() const noexcept {
     return status_of(word_.load(std::memory_order_relaxed)) == JobStatus::queued;
   }
@@ -137,12 +151,8 @@ class JobState : public Task {
         name_(options.name) {}
   ~JobState() = default;
 
-  /// Stops the waits of its call, on one worker or, with no_worker, on any.
-  void stop_waits(unsigned worker) noexcept;
-
  private:
   static constexpr std::uint32_t status_mask_ = 0xFF;
-  static constexpr std::uint32_t stop_requested_ = 0x100;
   static constexpr unsigned worker_shift_ = 16;
 
   void finish(JobStatus status) noexcept;
@@ -151,7 +161,7 @@ class JobState : public Task {
     return static_cast<JobStatus>(word & status_mask_);
   }
 
-  Atomic<std::uint32_t> word_{0};  // the status, whether its stop was requested, its worker
+  // In the word: the status, whether its stop was requested, its worker.
   Atomic<std::uint32_t> references_{2};
   Event end_;
   const PoolLink link_;

@@ -22,11 +22,13 @@ namespace rouse::detail {
 inline constexpr std::array<std::size_t, 7> task_block_sizes{24, 32, 48, 64, 96, 128, 256};
 inline constexpr unsigned no_task_block = task_block_sizes.size();
 
-/// The smallest of them that holds an object, or no_task_block.
-constexpr unsigned task_block_for(std::size_t size, std::size_t align) noexcept {
+/// The smallest block that holds an object; if none does, their number.
+template <std::size_t count>
+constexpr unsigned block_for(const std::array<std::size_t, count>& sizes, std::size_t size,
+                             std::size_t align) noexcept {
   unsigned i = 0;
-  while (i < no_task_block && (task_block_sizes[i] < size || task_block_sizes[i] % align != 0)) ++i;
-  return align <= alignof(std::max_align_t) ? i : no_task_block;
+  while (i < count && (sizes[i] < size || sizes[i] % align != 0)) ++i;
+  return align <= alignof(std::max_align_t) ? i : unsigned{count};
 }
 
 /// Throws std::bad_alloc.
@@ -62,7 +64,7 @@ struct Task {
 /// Makes a task, or what belongs to one, in a block of its own. Throws std::bad_alloc.
 template <class T, class... Args>
 T* new_task(Args&&... args) {
-  constexpr unsigned size_class = task_block_for(sizeof(T), alignof(T));
+  constexpr unsigned size_class = block_for(task_block_sizes, sizeof(T), alignof(T));
   if constexpr (size_class == no_task_block) {
     return new T(std::forward<Args>(args)...);
   } else {
@@ -77,7 +79,7 @@ T* new_task(Args&&... args) {
 }
 template <class T>
 void delete_task(T& task) noexcept {
-  constexpr unsigned size_class = task_block_for(sizeof(T), alignof(T));
+  constexpr unsigned size_class = block_for(task_block_sizes, sizeof(T), alignof(T));
   if constexpr (size_class == no_task_block) {
     delete &task;
   } else {

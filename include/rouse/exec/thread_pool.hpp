@@ -185,6 +185,8 @@ struct CallbackTask final : Task {
 
 }  // namespace detail
 
+class DelayExecutor;
+
 class [[gnu::visibility("default")]] ThreadPool {
  public:
   /// Starts min_threads. Throws std::invalid_argument for options that contradict each other or are
@@ -348,6 +350,7 @@ class [[gnu::visibility("default")]] ThreadPool {
   void dump_stats(std::ostream & out) const;
 
  private:
+  friend class DelayExecutor;
   // For rouse/asio.hpp.
   friend struct detail::PoolAccess;
   bool runs_in_this_thread() const noexcept;

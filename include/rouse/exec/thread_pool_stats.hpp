@@ -21,6 +21,10 @@ struct TimeHistogram {
       double q) const noexcept;
 };
 
+/// "p50 < 1.02 us, p99 < 16.4 us, in 100 samples": upper bounds.
+[[gnu::visibility("default")]] std::ostream& operator<<(std::ostream& out,
+                                                        const TimeHistogram& times);
+
 /// A snapshot. The counts are taken one after the other while the pool works.
 struct ThreadPoolStats {
   std::string name;

@@ -1,10 +1,11 @@
-// The core and the pool's roster, compiled once more over the scheduler's seam, from the varied
-// copies of their sources.
+// The core, and the roster and the watch of the pool, compiled once more over the scheduler's seam,
+// from the varied copies of their sources.
 
 #include "detail/complain.cpp"
 #include "detail/one_copy.cpp"
 #include "detail/thread_name.cpp"
 #include "exec/roster.cpp"
+#include "exec/watch.cpp"
 #include "sync/held_locks.cpp"
 #include "sync/reader_slots.cpp"
 #include "sync/rw_lock.cpp"

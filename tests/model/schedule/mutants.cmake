@@ -767,9 +767,9 @@ rouse_mutant(roster no_look_at_the_list src/exec/roster.cpp
         return Woken::for_work;
       looked = true;]=])
 rouse_vary(src/exec/roster.cpp
-  [=[  for (bool idled = false;;) {]=]
+  [=[  for (bool idled = false, alarmed = false;;) {]=]
   [=[  bool looked = false;
-  for (bool idled = false;;) {]=])
+  for (bool idled = false, alarmed = false;;) {]=])
 rouse_mutant(roster hint_cleared_after_the_lock src/exec/roster.cpp
   [=[      sleeper.hint_.clear();
     }]=]
@@ -794,3 +794,44 @@ rouse_mutant(roster limit_is_not_raised src/exec/roster.cpp
 rouse_mutant(roster blocked_stays_awake src/exec/roster.cpp
   [=[  change(blocked_ - awake_);]=]
   [=[  if (!test::model::mutant("blocked_stays_awake")) change(blocked_ - awake_);]=])
+
+# --- the watch of a pool ---------------------------------------------------------------------------
+
+rouse_mutant(watch lowered_silently src/exec/watch.cpp
+  [=[  return at < guarded_.load(std::memory_order_relaxed);]=]
+  [=[  if (test::model::mutant("lowered_silently"))
+    return guarded_.load(std::memory_order_relaxed) == never;
+  return at < guarded_.load(std::memory_order_relaxed);]=])
+rouse_mutant(watch lowered_loudly src/exec/watch.cpp
+  [=[  if (!open_ || at >= next()) return false;]=]
+  [=[  if (!open_ || at >= next()) return test::model::mutant("lowered_loudly");]=])
+rouse_mutant(watch no_second_guard src/exec/watch.cpp
+  [=[    if (second->until != never) return never;]=]
+  [=[    if (second->until != never || test::model::mutant("no_second_guard")) return never;]=])
+rouse_mutant(watch guard_is_not_published src/exec/watch.cpp
+  [=[  *second = {until, worker};
+  publish(deadline);]=]
+  [=[  *second = {until, worker};
+  if (!test::model::mutant("guard_is_not_published")) publish(deadline);]=])
+rouse_mutant(watch left_silently src/exec/watch.cpp
+  [=[  publish(next());]=]
+  [=[  if (!test::model::mutant("left_silently")) publish(next());]=])
+rouse_mutant(watch read_outside_of_the_lock src/exec/watch.hpp
+  [=[    const LockGuard guard(lock_);
+    publish(open_ ? read() : never);]=]
+  [=[    const bool is_early = test::model::mutant("read_outside_of_the_lock");
+    const std::int64_t early = is_early ? read() : never;
+    const LockGuard guard(lock_);
+    publish(!open_ ? never : is_early ? early : read());]=])
+rouse_mutant(watch alarm_is_forgotten src/exec/roster.cpp
+  [=[may_leave ? std::min(idle, alarm) : alarm;]=]
+  [=[test::model::mutant("alarm_is_forgotten") ? idle
+                         : may_leave ? std::min(idle, alarm)
+                                     : alarm;]=])
+# In the scenarios' copy of what Worker, Pool and TimerQueue do.
+foreach(name IN ITEMS
+        sleeps_without_a_look search_ends_without_a_look looks_at_the_deadlines_first
+        guards_though_up guards_after_its_alarm guard_leaves_silently look_is_not_made_later
+        time_of_a_removed_is_skipped)
+  set_property(GLOBAL APPEND PROPERTY rouse_mutants "watch/${name}")
+endforeach()

@@ -8,6 +8,7 @@
 // The linker gives calls of a wrapped function to __wrap_<name>, and the function itself the name
 // __real_<name>.
 #define NOW_NS "_ZN5rouse6detail2os6now_nsEv"
+#define CALENDAR_NS "_ZN5rouse6detail2os11calendar_nsEv"
 #define FUTEX_WAIT "_ZN5rouse6detail2os10futex_waitERSt6atomicIjEjl"
 
 namespace rouse::test {
@@ -16,10 +17,17 @@ namespace {
 using Word = detail::Atomic<std::uint32_t>;
 
 constinit std::atomic<std::int64_t> ahead{0};
+constinit std::atomic<std::int64_t> calendar_ahead{0};
 
 }  // namespace
 
 void advance_clock(std::chrono::nanoseconds d) noexcept { ahead += d.count(); }
+
+void advance_calendar(std::chrono::nanoseconds d) noexcept { calendar_ahead += d.count(); }
+
+std::int64_t real_calendar_ns() noexcept asm("__real_" CALENDAR_NS);
+std::int64_t calendar_ns() noexcept asm("__wrap_" CALENDAR_NS);
+std::int64_t calendar_ns() noexcept { return real_calendar_ns() + calendar_ahead; }
 
 std::int64_t real_now_ns() noexcept asm("__real_" NOW_NS);
 std::int64_t now_ns() noexcept asm("__wrap_" NOW_NS);

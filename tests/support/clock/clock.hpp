@@ -1,5 +1,6 @@
 #pragma once
-// The library's clock in a test's hands: it goes on by itself, and further when the test says so.
+// The library's clocks in a test's hands: they go on by themselves, and further when the test says
+// so.
 //
 // For programs that are linked with rouse_test_clock (tests/CMakeLists.txt), where it stands
 // between the library and detail::os. What already sleeps in the kernel is not woken by an advance.
@@ -10,5 +11,8 @@ namespace rouse::test {
 
 /// From here on it is `d` later. Any thread.
 void advance_clock(std::chrono::nanoseconds d) noexcept;
+
+/// The calendar of the library is `d` later too; nobody is told that it was set. Any thread.
+void advance_calendar(std::chrono::nanoseconds d) noexcept;
 
 }  // namespace rouse::test

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,6 +69,7 @@ constinit Hidden<decltype(::pthread_setspecific)> next_pthread_setspecific("pthr
 constinit Hidden<decltype(::pthread_sigmask)> next_pthread_sigmask("pthread_sigmask");
 constinit Hidden<decltype(::eventfd)> next_eventfd("eventfd");
 constinit Hidden<decltype(::signalfd)> next_signalfd("signalfd");
+constinit Hidden<decltype(::timerfd_create)> next_timerfd_create("timerfd_create");
 constinit Hidden<decltype(::ppoll)> next_ppoll("ppoll");
 constinit Hidden<decltype(::read)> next_read("read");
 constinit Hidden<decltype(::write)> next_write("write");
@@ -161,6 +163,14 @@ int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
     return -1;
   }
   return (*next_signalfd)(fd, mask, flags);
+}
+
+int timerfd_create(int clock, int flags) noexcept {
+  if (const int error = fault_of(Call::timerfd_create)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_timerfd_create)(clock, flags);
 }
 
 int ppoll(pollfd* fds, nfds_t count, const timespec* limit, const sigset_t* mask) {

@@ -19,6 +19,7 @@ enum class Call {
   pthread_sigmask,
   eventfd,
   signalfd,
+  timerfd_create,
   ppoll,
   futex_wait,
   read,

@@ -17,6 +17,7 @@ std::span<const Area> areas() {
       {"rw_lock", rw_lock_scenarios()},
       {"work_deque", work_deque_scenarios()},
       {"roster", roster_scenarios()},
+      {"watch", watch_scenarios()},
   };
   return all;
 }

@@ -20,5 +20,6 @@ std::span<const Scenario> stop_all_scenarios();
 std::span<const Scenario> rw_lock_scenarios();
 std::span<const Scenario> work_deque_scenarios();
 std::span<const Scenario> roster_scenarios();
+std::span<const Scenario> watch_scenarios();
 
 }  // namespace rouse::test::model
