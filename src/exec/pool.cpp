@@ -232,6 +232,7 @@ bool Pool::has_tasks() noexcept {
 }
 
 void Pool::report(std::exception_ptr exception) noexcept {
+  if (QueuedJob::was_dropped(exception)) return;
   const bool fatal = options_.unhandled == Unhandled::terminate;
   if (options_.on_error) {
     try {

@@ -250,13 +250,16 @@ TimerState* TimerQueue::hand_over(TimerState* due, Caller caller) noexcept {
   while (due != nullptr) {
     TimerState& timer = *std::exchange(due, next_of(*due));
     TimerShard& shard = *timer.shard_;
-    bool enters = false;
+    Pool* pool = nullptr;
     {
       const LockGuard guard(shard.lock);
-      enters = timer.status_ == TimerState::Status::queued && !shard.dropping;
-      if (enters) timer.enter(shard.active);
+      if (timer.status_ == TimerState::Status::queued && !shard.dropping) {
+        timer.enter(shard.active);
+        // Once it is there the executor may drop it, and be gone.
+        pool = &shard.queue->pool();
+      }
     }
-    if (enters && push(timer, caller)) continue;
+    if (pool != nullptr && push(timer, *pool, caller)) continue;
     if (abandon(timer)) {
       timer.next = std::exchange(over, &timer);
     } else {
@@ -267,8 +270,7 @@ TimerState* TimerQueue::hand_over(TimerState* due, Caller caller) noexcept {
 }
 
 // False if the pool is stopped.
-bool TimerQueue::push(TimerState& timer, Caller caller) noexcept {
-  Pool& pool = timer.shard_->queue->pool();
+bool TimerQueue::push(TimerState& timer, Pool& pool, Caller caller) noexcept {
   pool.enter_queue();
   try {
     if (pool.push(timer, timer.urgency_, TaskQueue::From::the_pool, caller)) return true;
@@ -613,6 +615,25 @@ QueuedJob::QueuedJob(TimerQueue& queue) : shard_(&queue.own_shard()) {
   ++shard_->alive;
 }
 
+namespace {
+
+// Told apart from one that a job has met.
+struct QueuedJobDropped : JobDropped {
+  QueuedJobDropped() : JobDropped(JobStatus::dropped) {}
+};
+
+}  // namespace
+
+bool QueuedJob::was_dropped(const std::exception_ptr& exception) noexcept {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const QueuedJobDropped&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 QueuedJob::~QueuedJob() {
   if (shard_ == nullptr) return;
   {
@@ -634,7 +655,7 @@ QueuedJob::Running::Running(QueuedJob& job) {
   std::stop_token stop;
   {
     const LockGuard guard(shard.lock);
-    if (job.generation_ != shard.generation) throw JobDropped(JobStatus::dropped);
+    if (job.generation_ != shard.generation) throw QueuedJobDropped();
     --shard.queued_jobs;
     job.worker_ = Worker::current() == nullptr ? JobState::no_worker : Worker::current()->number();
     job.next_ = shard.jobs;

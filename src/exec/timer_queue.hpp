@@ -159,7 +159,7 @@ class TimerQueue {
   void for_each_shard(F f);
   std::int64_t calendar_offset() const noexcept;
   bool add_to(TimerShard& shard, TimerState& timer, std::int64_t deadline, std::int64_t now);
-  static bool push(TimerState& timer, Caller caller) noexcept;
+  static bool push(TimerState& timer, Pool& pool, Caller caller) noexcept;
   static bool put_back(TimerState& timer) noexcept;
   static bool abandon(TimerState& timer) noexcept;
   void sweep(TimerShard& shard, StopPolicy policy) noexcept;

@@ -274,6 +274,22 @@ TEST_F(GivenPoolTest, AStopLeavesThePoolAndItsJobsAlone) {
   EXPECT_TRUE(pool.running());
 }
 
+TEST_F(GivenPoolTest, NobodyIsToldOfADroppedJobThatNobodyAsks) {
+  std::vector<std::string> told;
+  ThreadPool other({.min_threads = 1, .max_threads = 1, .on_error = [&](std::exception_ptr error) {
+                      told.push_back(test::what(error));
+                    }});
+  DelayExecutor executor({.pool = &other, .clock = &clock});
+  {
+    const test::Gate gate(other);
+    { const Job<void> given_up = executor.run_queued(log.adds(1)); }
+    EXPECT_TRUE(executor.stop_for(1h));
+  }
+  EXPECT_EQ(other.wait_idle(), WaitStatus::ready);
+  EXPECT_THAT(told, ElementsAre());
+  EXPECT_THAT(log.values(), ElementsAre());
+}
+
 // It has ended, and may be gone, before the worker comes to what it had queued.
 TEST_F(GivenPoolTest, QueuedJobsThatWereDroppedOutliveTheExecutor) {
   std::optional<DelayExecutor> executor(std::in_place,

@@ -1268,6 +1268,7 @@ void run(const Row& row) {
     std::thread([&] { call(); }).join();
   }
   long free_before = EmptyPool().count();
+  int attempts = 20;
   for (long n = 0;; ++n) {
     SCOPED_TRACE(testing::Message() << "allocation " << n << " fails");
     const long live_before = live_allocations();
@@ -1294,6 +1295,11 @@ void run(const Row& row) {
     free_before = free_after;
     if (!was_reached) {
       EXPECT_FALSE(failed);
+      // A wait that what it waits for has forestalled needs no memory.
+      if (n == 0 && --attempts != 0) {
+        --n;
+        continue;
+      }
       EXPECT_GT(n, 0) << "it allocates nothing";
       return;
     }

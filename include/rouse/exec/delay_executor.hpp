@@ -158,6 +158,9 @@ class [[gnu::visibility("default")]] QueuedJob {
   ~QueuedJob();
   QueuedJob& operator=(QueuedJob&&) = delete;
 
+  /// Whether its executor has dropped it, and nobody asks.
+  static bool was_dropped(const std::exception_ptr& exception) noexcept;
+
   /// While it runs.
   class [[gnu::visibility("default")]] Running {
    public:
