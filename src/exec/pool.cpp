@@ -221,12 +221,12 @@ void Pool::drop_queued() noexcept {
   }
 }
 
-bool Pool::has_tasks() noexcept {
+bool Pool::has_tasks(const Worker* but) noexcept {
   for (TaskQueue& each : queues_) {
     if (!each.empty()) return true;
   }
   for (unsigned i = 0; i < places(); ++i) {
-    if (place(i).has_tasks()) return true;
+    if (&place(i) != but && place(i).has_tasks()) return true;
   }
   return false;
 }

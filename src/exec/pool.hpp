@@ -88,11 +88,13 @@ class Pool {
   unsigned searchers() const noexcept { return cpus_ / 2; }
   bool watches() const noexcept { return options_.on_slow != nullptr; }
 
-  /// Whether a task lies somewhere; the partner of push().
-  bool has_tasks() noexcept;
+  /// Whether a task lies somewhere, but with that worker; the partner of push().
+  bool has_tasks(const Worker* but = nullptr) noexcept;
   /// Whether somebody is needed: for a task, or to guard a deadline. Tasks first: if there is one
   /// no more, who has taken it may have set the deadlines before, and will not look at them again.
-  bool has_work() noexcept { return has_tasks() || watch_.unguarded(); }
+  bool has_work(const Worker* but = nullptr) noexcept {
+    return has_tasks(but) || watch_.unguarded();
+  }
   /// After one was made visible.
   void work_added(Caller caller = Caller::anybody) noexcept;
   /// When a thread that the system has refused a moment ago may be asked for again; otherwise

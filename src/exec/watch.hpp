@@ -36,6 +36,9 @@ class Watch {
            guarded_.load(std::memory_order_seq_cst);
   }
 
+  /// When the first guard wakes up.
+  std::int64_t guarded_until() const noexcept { return guarded_.load(std::memory_order_relaxed); }
+
   /// There is a deadline at `at`. True if nobody wakes up for it in time; then call work_added().
   [[nodiscard]] bool lower(std::int64_t at) noexcept;
 

@@ -55,7 +55,7 @@ __attribute__((no_sanitize("null"))) void Worker::main() {
   JobFrame frame(block, pool_.frames(), pool_.stops_jobs());
   bool searching = true;
   const auto end_search = [&] {
-    if (std::exchange(searching, false) && pool_.roster().end_searching() && pool_.has_work()) {
+    if (std::exchange(searching, false) && pool_.roster().end_searching() && leaves_work()) {
       pool_.work_added();
     }
   };
@@ -87,7 +87,7 @@ __attribute__((no_sanitize("null"))) void Worker::main() {
       if (task != nullptr) {
         end_search();
         // For who ended a call and has left it to us, who would have slept otherwise.
-        if (std::exchange(owes_look_, false) && pool_.has_work()) pool_.work_added();
+        if (std::exchange(owes_look_, false) && leaves_work()) pool_.work_added();
         execute(*task, frame);
         continue;
       }
@@ -110,6 +110,14 @@ __attribute__((no_sanitize("null"))) void Worker::main() {
     // What was accepted before the workers were dismissed is there to be seen.
     if (!searching && !pool_.has_tasks()) return;
   }
+}
+
+// Whether another is to be called while this one makes a call. What was due with that call may wait
+// for the second guard, who finds it here if the call lasts.
+bool Worker::leaves_work() noexcept {
+  const bool may_wait = woken_by_alarm_ && pool_.watch().guarded_until() <=
+                                               saturated_sum(os::now_ns(), Watch::grace_ns);
+  return pool_.has_work(may_wait ? this : nullptr);
 }
 
 // Wakes up at `alarm` too, if more may be awake; if not, those who are will look at the deadlines.

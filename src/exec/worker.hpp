@@ -92,6 +92,7 @@ class Worker {
   static constexpr unsigned fewest_spins_ = 4;
   static constexpr unsigned most_spins_ = 64;
 
+  bool leaves_work() noexcept;
   Roster::Woken sleep(std::int64_t alarm) noexcept;
 
   Task* find();
