@@ -13,7 +13,7 @@
 
 namespace rouse {
 
-struct ManualClock::State {
+struct [[gnu::visibility("hidden")]] ManualClock::State {
   // Sequentially consistent: whoever brings a timer reads it afterwards.
   std::atomic<std::int64_t> now_ns;
   std::atomic<std::int64_t> calendar_ns;

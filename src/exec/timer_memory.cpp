@@ -13,9 +13,11 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -194,24 +196,37 @@ struct TimerMagazine {
   std::array<void*, size> blocks{};
 };
 
-// Without a destructor, since those of other thread_local objects may still use timers.
-[[gnu::tls_model("initial-exec")]] constinit thread_local std::array<TimerMagazine, timer_classes>
-    timer_magazines;
+// Of a thread, from its first timer on. Not in thread-local storage itself, of which a plug-in that
+// is loaded later has little.
+using TimerMagazines = std::array<TimerMagazine, timer_classes>;
+[[gnu::tls_model("initial-exec")]] constinit thread_local TimerMagazines* timer_magazines = nullptr;
 [[gnu::tls_model("initial-exec")]] constinit thread_local bool keeps_no_timers = false;
-[[gnu::tls_model("initial-exec")]] constinit thread_local bool gives_timers_back_at_exit = false;
 
 struct TimersAtThreadExit {
-  void arm() noexcept { gives_timers_back_at_exit = true; }
-
+  // Destructors of other thread_local objects may still use timers.
   ~TimersAtThreadExit() {
     keeps_no_timers = true;
+    const std::unique_ptr<TimerMagazines> mine(std::exchange(timer_magazines, nullptr));
+    if (mine == nullptr) return;
     for (unsigned i = 0; i < timer_classes; ++i) {
-      (void)region_depots[i].put(timer_magazines[i].blocks.data(),
-                                 std::exchange(timer_magazines[i].count, 0), i);
+      (void)region_depots[i].put((*mine)[i].blocks.data(), (*mine)[i].count, i);
     }
   }
+
+  bool armed = false;
 };
 thread_local TimersAtThreadExit timers_at_thread_exit;
+
+// Null if the thread is ending, or there is no memory.
+TimerMagazine* make_magazines(unsigned size_class) noexcept {
+  if (keeps_no_timers) return nullptr;
+  if (timer_magazines == nullptr) {
+    timers_at_thread_exit.armed = true;
+    timer_magazines = new (std::nothrow) TimerMagazines{};
+    if (timer_magazines == nullptr) return nullptr;
+  }
+  return &(*timer_magazines)[size_class];
+}
 
 [[gnu::constructor]] void reset_region_depots_in_children() noexcept {
   ::pthread_atfork(nullptr, nullptr, [] {
@@ -220,35 +235,37 @@ thread_local TimersAtThreadExit timers_at_thread_exit;
 }
 
 [[gnu::noinline]] void* allocate_timer_slow(unsigned size_class) {
-  TimerMagazine& mine = timer_magazines[size_class];
-  const std::size_t wanted = keeps_no_timers ? 1 : TimerMagazine::size / 2;
-  mine.count = region_depots[size_class].take(mine.blocks.data(), wanted, size_class);
-  if (mine.count == 0) throw std::bad_alloc();
-  if (!keeps_no_timers) timers_at_thread_exit.arm();
-  // The first to be given out is the first in memory.
-  for (std::size_t i = 0; i < mine.count / 2; ++i) {
-    std::swap(mine.blocks[i], mine.blocks[mine.count - 1 - i]);
+  RegionDepot& depot = region_depots[size_class];
+  TimerMagazine* const mine = make_magazines(size_class);
+  if (mine == nullptr) {
+    void* block = nullptr;
+    if (depot.take(&block, 1, size_class) == 0) throw std::bad_alloc();
+    return block;
   }
-  return mine.blocks[--mine.count];
+  mine->count = depot.take(mine->blocks.data(), TimerMagazine::size / 2, size_class);
+  if (mine->count == 0) throw std::bad_alloc();
+  // The first to be given out is the first in memory.
+  std::reverse(mine->blocks.begin(),
+               mine->blocks.begin() + static_cast<std::ptrdiff_t>(mine->count));
+  return mine->blocks[--mine->count];
 }
 
 [[gnu::noinline]] void free_timer_slow(void* block, unsigned size_class) noexcept {
   RegionDepot& depot = region_depots[size_class];
-  if (keeps_no_timers) {
+  TimerMagazine* const mine = make_magazines(size_class);
+  if (mine == nullptr) {
     (void)depot.put(&block, 1, size_class);
     return;
   }
-  timers_at_thread_exit.arm();
-  TimerMagazine& mine = timer_magazines[size_class];
-  if (mine.count >= mine.limit) {
+  if (mine->count >= mine->limit) {
     // The older half goes.
-    const std::size_t half = mine.count / 2;
-    const bool sparse = depot.put(mine.blocks.data(), half, size_class);
-    mine.count -= half;
-    for (std::size_t i = 0; i < mine.count; ++i) mine.blocks[i] = mine.blocks[i + half];
-    mine.limit = sparse ? TimerMagazine::few : TimerMagazine::size;
+    const std::size_t half = mine->count / 2;
+    const bool sparse = depot.put(mine->blocks.data(), half, size_class);
+    mine->count -= half;
+    for (std::size_t i = 0; i < mine->count; ++i) mine->blocks[i] = mine->blocks[i + half];
+    mine->limit = sparse ? TimerMagazine::few : TimerMagazine::size;
   }
-  mine.blocks[mine.count++] = block;
+  mine->blocks[mine->count++] = block;
 }
 
 // AddressSanitizer finds no use of a block after its end if the block is used again.
@@ -262,11 +279,11 @@ constexpr bool keeps_timer_blocks = true;
 
 void* TimerBlocks::allocate(unsigned size_class) {
   if (!keeps_timer_blocks) return ::operator new(sizes[size_class]);
-  TimerMagazine& mine = timer_magazines[size_class];
-  if (mine.count == 0) [[unlikely]] {
+  TimerMagazines* const mine = timer_magazines;
+  if (mine == nullptr || (*mine)[size_class].count == 0) [[unlikely]] {
     return allocate_timer_slow(size_class);
   }
-  return mine.blocks[--mine.count];
+  return (*mine)[size_class].blocks[--(*mine)[size_class].count];
 }
 
 void TimerBlocks::free(void* block, unsigned size_class) noexcept {
@@ -274,12 +291,12 @@ void TimerBlocks::free(void* block, unsigned size_class) noexcept {
     ::operator delete(block);
     return;
   }
-  TimerMagazine& mine = timer_magazines[size_class];
-  if (mine.count >= mine.limit || !gives_timers_back_at_exit) [[unlikely]] {
+  TimerMagazines* const mine = timer_magazines;
+  if (mine == nullptr || (*mine)[size_class].count >= (*mine)[size_class].limit) [[unlikely]] {
     free_timer_slow(block, size_class);
     return;
   }
-  mine.blocks[mine.count++] = block;
+  (*mine)[size_class].blocks[(*mine)[size_class].count++] = block;
 }
 
 }  // namespace rouse::detail

@@ -159,7 +159,8 @@ class [[gnu::visibility("default")]] QueuedJob {
   QueuedJob& operator=(QueuedJob&&) = delete;
 
   /// Whether its executor has dropped it, and nobody asks.
-  static bool was_dropped(const std::exception_ptr& exception) noexcept;
+  [[gnu::visibility("hidden")]] static bool was_dropped(
+      const std::exception_ptr& exception) noexcept;
 
   /// While it runs.
   class [[gnu::visibility("default")]] Running {
@@ -325,12 +326,12 @@ class [[gnu::visibility("default")]] DelayExecutor {
   // They take the timer over.
   Timer start_after(detail::TimerState & timer, std::int64_t ns);
   Timer start_at(detail::TimerState & timer, std::int64_t deadline_ns);
-  static Timer accept(detail::TimerState & timer, bool accepted);
+  [[gnu::visibility("hidden")]] static Timer accept(detail::TimerState & timer, bool accepted);
   Timer start_repeating(detail::RepeatingTimer & timer);
   Timer start_calendar(detail::CalendarTimer & timer);
-  void require_outside() const;
-  void begin_drop() noexcept;
-  bool await_end(detail::Deadline deadline);
+  [[gnu::visibility("hidden")]] void require_outside() const;
+  [[gnu::visibility("hidden")]] void begin_drop() noexcept;
+  [[gnu::visibility("hidden")]] bool await_end(detail::Deadline deadline);
   StopReport stop_until(detail::Deadline deadline);
 
   std::unique_ptr<ThreadPool> own_pool_;
