@@ -39,7 +39,8 @@ class [[gnu::visibility("default")]] ManualClock {
   [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept;
   [[nodiscard]] std::chrono::system_clock::time_point calendar() const noexcept;
 
-  /// It is `d` later, all at once. When it returns, what is due has been handed to the pools.
+  /// It is `d` later, all at once. When it returns, what is due has been handed to the pools, or is
+  /// being handed by whoever makes a timer at this moment.
   template <class Rep, class Period>
   void advance(const std::chrono::duration<Rep, Period>& d) noexcept {
     advance_ns(detail::saturated_ns(d));
