@@ -7,6 +7,8 @@
 
 #include "support/manual_executor.hpp"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -298,6 +300,17 @@ TEST_F(DelayExecutorTest, ACallThatThrowsIsReportedAndStaysScheduled) {
   advance_by_seconds(4);
   EXPECT_THAT(log.values(), ElementsAre(1, 1, 1, 1));
   EXPECT_THAT(errors, ElementsAre("odd", "odd"));
+}
+
+TEST_F(DelayExecutorTest, ACallThatEndsItsThreadStaysScheduled) {
+  Timer timer = executor.run_every(1s, [this] {
+    log.add(1);
+    ::pthread_exit(nullptr);
+  });
+  advance_by_seconds(3);
+  EXPECT_THAT(log.values(), ElementsAre(1, 1, 1));
+  EXPECT_EQ(timer.runs(), 3U);
+  EXPECT_THAT(errors, ElementsAre());
 }
 
 TEST_F(DelayExecutorTest, WithoutAHandlerThePoolsIsTold) {
