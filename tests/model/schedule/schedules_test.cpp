@@ -43,7 +43,7 @@ class Schedules : public testing::TestWithParam<Area> {};
 TEST_P(Schedules, AreAllAsPromised) {
   const Area& area = GetParam();
   const std::uint64_t wanted = environment("ROUSE_MODEL_SCHEDULES", 100'000);
-  const std::uint64_t budget = std::min<std::uint64_t>(25'000, 600'000 / area.scenarios.size());
+  const std::uint64_t budget = std::min<std::uint64_t>(12'500, 300'000 / area.scenarios.size());
   const auto begin = std::chrono::steady_clock::now();
   std::uint64_t random = 0;
   std::uint64_t exhaustive = 0;
