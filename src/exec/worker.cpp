@@ -130,8 +130,8 @@ Roster::Woken Worker::sleep(std::int64_t alarm) noexcept {
   Roster::Woken woken = roster.sleep(sleeper_, idle, Deadline::at_ns(alarm));
   pool_.watch().leave(number_);
   if (woken == Roster::Woken::alarm) {
-    woken_by_alarm_ = true;
-    woken = roster.get_up(sleeper_) ? Roster::Woken::for_work : roster.sleep(sleeper_, idle);
+    woken_by_alarm_ = roster.get_up(sleeper_);
+    woken = woken_by_alarm_ ? Roster::Woken::for_work : roster.sleep(sleeper_, idle);
   }
   if (woken == Roster::Woken::surplus && pool_.watch().unguarded()) pool_.work_added();
   return woken;
