@@ -2,7 +2,6 @@
 
 #include "wait/control_block.hpp"
 
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -190,7 +189,6 @@ class Explorer {
       : scenario_(scenario), effort_(effort), out_(out) {}
 
   [[noreturn]] void run() {
-    stay_on_one_cpu();
     ::alarm(effort_.seconds);
     scheduler_.set_weak_order(effort_.weak);
     scheduler_.set_mutant(effort_.mutant);
@@ -218,14 +216,6 @@ class Explorer {
     scheduler_.cpus_differ = model.cpus_differ_;
     scheduler_.run(model.bodies_, strategy);
     for (const auto& check_end : model.at_end_) check_end();
-  }
-
-  // Handing the baton to another CPU costs ten times as much.
-  static void stay_on_one_cpu() {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(static_cast<unsigned>(std::max(0, ::sched_getcpu())), &cpus);
-    (void)::sched_setaffinity(0, sizeof cpus, &cpus);
   }
 
   // Threads that the scenario starts take their blocks from the pool.

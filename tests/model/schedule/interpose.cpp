@@ -11,7 +11,10 @@
 #include <cstdarg>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <utility>
 
+using rouse::test::model::Fiber;
 using rouse::test::model::Scheduler;
 
 namespace {
@@ -21,7 +24,7 @@ Function* next(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-// The threads that modelled threads made. Only whoever has the baton touches it.
+// The threads that modelled threads made. Only whoever runs touches it.
 std::map<pthread_t, int>& made_threads() {
   static auto* threads = new std::map<pthread_t, int>;
   return *threads;
@@ -30,9 +33,9 @@ std::map<pthread_t, int>& made_threads() {
 // Constructed first in its thread, so destroyed after every other thread_local object: what their
 // destructors do is still part of the schedule.
 struct AtThreadExit {
-  bool attached = false;
+  std::unique_ptr<Fiber> fiber;
   ~AtThreadExit() {
-    if (attached) Scheduler::instance().detach();
+    if (fiber != nullptr) Scheduler::instance().detach();
   }
 };
 thread_local AtThreadExit at_thread_exit;
@@ -40,15 +43,15 @@ thread_local AtThreadExit at_thread_exit;
 struct Start {
   void* (*function)(void*);
   void* argument;
+  std::unique_ptr<Fiber> fiber;
   int thread;
 };
 
 void* run_attached(void* data) {
-  const Start start = *static_cast<Start*>(data);
-  delete static_cast<Start*>(data);
-  at_thread_exit.attached = true;
-  Scheduler::instance().attach(start.thread);
-  return start.function(start.argument);
+  const std::unique_ptr<Start> start(static_cast<Start*>(data));
+  at_thread_exit.fiber = std::move(start->fiber);
+  Scheduler::instance().attach(start->thread);
+  return start->function(start->argument);
 }
 
 }  // namespace
@@ -95,8 +98,10 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
   using Create = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   static auto* const create = next<Create>("pthread_create");
   if (Scheduler::self() < 0) return create(thread, attributes, function, argument);
-  const int index = Scheduler::instance().add_thread();
-  const int error = create(thread, attributes, &run_attached, new Start{function, argument, index});
+  auto fiber = std::make_unique<Fiber>();
+  const int index = Scheduler::instance().add_thread(*fiber);
+  const int error = create(thread, attributes, &run_attached,
+                           new Start{function, argument, std::move(fiber), index});
   if (error != 0) Scheduler::instance().fail("the system has refused a thread");
   made_threads()[*thread] = index;
   return 0;

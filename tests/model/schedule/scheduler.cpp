@@ -1,10 +1,7 @@
 #include "model/schedule/scheduler.hpp"
 
-#include "model/schedule/interpose.hpp"
-
-#include <linux/futex.h>
 #include <poll.h>
-#include <sys/syscall.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -24,6 +21,17 @@ constexpr int nobody = -2;
 
 thread_local int self_index = -1;
 
+// A new thread is waited for until it hands itself over, which takes long where another process has
+// its CPU. By then the system has spread the processes over the CPUs.
+constexpr unsigned made_on_any_cpu = 1'000;
+
+void stay_on_one_cpu() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(static_cast<unsigned>(std::max(0, ::sched_getcpu())), &cpus);
+  (void)::sched_setaffinity(0, sizeof cpus, &cpus);
+}
+
 bool acquires(std::memory_order order) {
   return order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
          order == std::memory_order_seq_cst;
@@ -31,17 +39,6 @@ bool acquires(std::memory_order order) {
 bool releases(std::memory_order order) {
   return order == std::memory_order_release || order == std::memory_order_acq_rel ||
          order == std::memory_order_seq_cst;
-}
-
-void give(std::atomic<std::uint32_t>& baton) {
-  baton.store(1, std::memory_order_release);
-  real_syscall(SYS_futex, &baton, FUTEX_WAKE_PRIVATE, 1, nullptr);
-}
-
-void await(std::atomic<std::uint32_t>& baton) {
-  while (baton.exchange(0, std::memory_order_acquire) == 0) {
-    real_syscall(SYS_futex, &baton, FUTEX_WAIT_PRIVATE, 0, nullptr);
-  }
 }
 
 // "void rouse::detail::ControlBlock::park(rouse::detail::Deadline, bool)" -> "ControlBlock::park"
@@ -87,7 +84,7 @@ const char* order_name(std::memory_order order) {
 struct Scheduler::Worker {
   int index = 0;
   const Body* body = nullptr;
-  std::atomic<std::uint32_t> ready{0};
+  Fiber fiber;
   std::thread thread;
 };
 
@@ -115,16 +112,17 @@ void Scheduler::run(std::span<const Body> bodies, Strategy& strategy) {
       Worker& worker = *workers_.back();
       worker.index = i;
       worker.thread = std::thread([this, &worker] { work(worker); });
-      await(worker.ready);
+      worker.fiber.await_hand_over();
     }
     workers_[static_cast<std::size_t>(i)]->body = &bodies[static_cast<std::size_t>(i)];
     Thread& thread = threads_[static_cast<std::size_t>(i)];
+    thread.fiber = &workers_[static_cast<std::size_t>(i)]->fiber;
     thread.state = State::runs;
     thread.view = {};
     thread.view.clock[static_cast<std::size_t>(i)] = 1;
   }
-  give(threads_[static_cast<std::size_t>(pick_next(nobody, false))].baton);
-  await(driver_baton_);
+  driver_.drive();
+  driver_.switch_to(fiber_of(pick_next(nobody, false)));
 
   for (std::uint32_t i = 0; i < location_count_; ++i) {
     Location& location = locations_[i];
@@ -137,13 +135,12 @@ void Scheduler::run(std::span<const Body> bodies, Strategy& strategy) {
 
 void Scheduler::work(Worker& worker) {
   if (on_worker_start) on_worker_start();
-  give(worker.ready);
+  worker.fiber.hand_over();
   for (;;) {
-    await(threads_[static_cast<std::size_t>(worker.index)].baton);
     self_index = worker.index;
     (*worker.body)();
     self_index = -1;
-    end(worker.index);
+    worker.fiber.switch_to(end(worker.index));
   }
 }
 
@@ -200,11 +197,11 @@ void Scheduler::point_at(std::uint32_t site) {
 
 unsigned Scheduler::choose(unsigned count) { return strategy_->choose(count, ++steps_); }
 
-void Scheduler::switch_to(int next) {
-  Thread& me = threads_[static_cast<std::size_t>(self_index)];
-  give(threads_[static_cast<std::size_t>(next)].baton);
-  await(me.baton);
+Fiber& Scheduler::fiber_of(int thread) {
+  return thread == nobody ? driver_ : *threads_[static_cast<std::size_t>(thread)].fiber;
 }
+
+void Scheduler::switch_to(int next) { fiber_of(self_index).switch_to(fiber_of(next)); }
 
 void Scheduler::block(Thread& me) {
   me.state = State::blocked;
@@ -216,13 +213,13 @@ void Scheduler::block(Thread& me) {
   me.deadline = INT64_MAX;
 }
 
-void Scheduler::end(int index) {
+// Who goes on then.
+Fiber& Scheduler::end(int index) {
   threads_[static_cast<std::size_t>(index)].state = State::ended;
   for (Thread& thread : threads_) {
     if (thread.state == State::blocked && thread.joins == index) thread.state = State::runs;
   }
-  const int next = pick_next(nobody, false);
-  give(next == nobody ? driver_baton_ : threads_[static_cast<std::size_t>(next)].baton);
+  return fiber_of(pick_next(nobody, false));
 }
 
 void Scheduler::relax() {
@@ -230,11 +227,13 @@ void Scheduler::relax() {
   if (next != self_index) switch_to(next);
 }
 
-int Scheduler::add_thread() {
+int Scheduler::add_thread(Fiber& fiber) {
   point();
   if (thread_count_ == max_threads) fail("more threads than the scheduler has room for");
+  if (++threads_made_ == made_on_any_cpu) stay_on_one_cpu();
   const int index = thread_count_++;
   Thread& thread = threads_[static_cast<std::size_t>(index)];
+  thread.fiber = &fiber;
   thread.state = State::runs;
   View& maker = threads_[static_cast<std::size_t>(self_index)].view;
   thread.view = maker;
@@ -244,11 +243,14 @@ int Scheduler::add_thread() {
 }
 
 void Scheduler::attach(int thread) {
-  await(threads_[static_cast<std::size_t>(thread)].baton);
+  fiber_of(thread).hand_over();
   self_index = thread;
 }
 
-void Scheduler::detach() { end(std::exchange(self_index, -1)); }
+void Scheduler::detach() {
+  const int me = std::exchange(self_index, -1);
+  fiber_of(me).take_back(end(me));
+}
 
 void Scheduler::join(int index) {
   point();
@@ -403,8 +405,9 @@ std::uint32_t Scheduler::site_of(const Where& where, const char* what, char kind
              std::to_string(part),
          file + " " + short_name(where.function_name()) + ": " + what + " " + order_name(order),
          order, kind});
+    if (sites_.back().place == weak_.place) weak_site_ = entry->second;
   }
-  if (!weak_.place.empty() && sites_[entry->second].place == weak_.place) order = weak_.order;
+  if (entry->second == weak_site_) order = weak_.order;
   return entry->second;
 }
 
@@ -631,7 +634,10 @@ void point() noexcept {
   if (self_index >= 0) Scheduler::instance().point();
 }
 
-bool mutant(const char* name) noexcept { return Scheduler::instance().mutant() == name; }
+bool mutant(const char* name) noexcept {
+  const std::string& chosen = Scheduler::instance().mutant();
+  return !chosen.empty() && chosen == name;
+}
 
 void Cell::retire() noexcept {
   if (life_ != alive) Scheduler::instance().fail("an atomic was destroyed twice");

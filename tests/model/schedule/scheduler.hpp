@@ -2,8 +2,8 @@
 // Scheduler: runs the threads of a scenario one at a time, and decides at each operation of the
 // seam who goes on and what a load sees.
 //
-// One thread of the system per modelled thread, since thread-local state and stop tokens break on
-// fibers. Whoever has the baton runs; the scheduler's data belong to it.
+// One thread of the system per modelled thread, which has made its stack and its thread-local state
+// and sleeps while the driver's thread goes on with them (fiber.hpp).
 //
 // Memory: each atomic keeps its stores in the order in which they were made. A thread's view says
 // which of them it knows of; a load may give any that is not older. A release store carries the
@@ -13,6 +13,8 @@
 // found where the orders permit them.
 
 #include "rouse/detail/os.hpp"
+
+#include "model/schedule/fiber.hpp"
 
 #include <array>
 #include <cstdint>
@@ -128,10 +130,10 @@ class Scheduler {
 
   // --- threads that the code under test makes
   // -----------------------------------------------------
-  int add_thread();         // by its maker
-  void attach(int thread);  // by the new thread, first
-  void detach();            // last
-  void join(int thread);    // until it has ended
+  int add_thread(Fiber& fiber);  // by its maker
+  void attach(int thread);       // by the new thread, first
+  void detach();                 // last
+  void join(int thread);         // until it has ended
 
  private:
   struct View {
@@ -154,7 +156,7 @@ class Scheduler {
   };
   enum class State : std::uint8_t { runs, blocked, ended };
   struct Thread {
-    std::atomic<std::uint32_t> baton{0};
+    Fiber* fiber = nullptr;
     State state = State::ended;
     const void* address = nullptr;  // blocked on it, or
     ::pollfd* fds = nullptr;        // on these, or
@@ -175,8 +177,9 @@ class Scheduler {
 
   int pick_next(int current, bool spins);
   void block(Thread& me);
+  Fiber& fiber_of(int thread);
   void switch_to(int next);
-  void end(int thread);
+  Fiber& end(int thread);
   void work(Worker& worker);
   void advance_clock(std::int64_t to);
   std::int64_t earliest_deadline() const;
@@ -218,15 +221,17 @@ class Scheduler {
   int thread_count_ = 0;
   std::array<Thread, max_threads> threads_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::atomic<std::uint32_t> driver_baton_{0};
+  Fiber driver_;
   std::vector<Location> locations_;
   std::uint32_t location_count_ = 0;
+  unsigned threads_made_ = 0;
   std::vector<std::uint64_t> fds_;
   std::vector<TraceEvent> trace_;
   std::unordered_map<SiteKey, std::uint32_t, SiteHash> site_index_;
   std::vector<Site> sites_;
   bool new_shared_site_ = false;
   WeakOrder weak_;
+  std::uint32_t weak_site_ = no_site;
   std::string mutant_;
 };
 

@@ -1,7 +1,7 @@
 // The core under controlled schedules, and its mutants, each of which must be found.
 //
 // ROUSE_MODEL_SCHEDULES (default 100000) is how many random schedules an area gets, with seeds from
-// ROUSE_MODEL_SEED (default 1) on. ROUSE_MODEL_EXHAUSTIVE (default 25000, less in an area of many)
+// ROUSE_MODEL_SEED (default 1) on. ROUSE_MODEL_EXHAUSTIVE (default 12500, less in an area of many)
 // is how many schedules the exhaustive search of a scenario may take; it then tells up to how many
 // preemptions it has seen all. ROUSE_MODEL_REPLAY repeats the schedule that a report names.
 
