@@ -18,6 +18,7 @@ libs   libboost-dev        -             Asio and Beast, for the health-checker
 libs   libboost-thread-dev -             under the thread classes: stack size, timed join, interruption
 libs   tzdata              -             the zones of cron expressions
 libs   libspdlog-dev       -             the log of services and examples
+libs   libfmt-dev          -             beneath it; a test of rouse/fmt.hpp
 libs   libgtest-dev        -             the tests
 libs   libgmock-dev        -             matchers in the tests
 libs   libhowardhinnant-date-dev -       a second opinion on time zones, for the tests
@@ -35,6 +36,9 @@ bench  libtbb-dev          -             a peer
 bench  libconcurrentqueue-dev -          a peer
 bench  libuv1-dev          -             a peer
 bench  libevent-dev        -             a peer
+bench  libjemalloc-dev     -             a peer
+bench  libmimalloc-dev     -             a peer
+bench  uuid-dev            -             a peer
 bench  binutils            objdump       reads what is_set() was compiled to
 bench  python3             python3       compares and shows the figures
 '

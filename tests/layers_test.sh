@@ -22,14 +22,15 @@ check() {
     inner=${file#include/rouse/}
   fi
 
-  if [[ $public == yes && $inner != asio.hpp && $included =~ ^.(boost|asio|spdlog)[/.] ]]; then
+  if [[ $public == yes && $inner.$included != asio.hpp.?boost/* && $inner.$included != fmt.hpp.?fmt/* &&
+    $included =~ ^.(boost|asio|spdlog|fmt)[/.] ]]; then
     echo "$file:$number: a public header may not include $included"
     return
   fi
 
   case $inner in
     */*) layer=${inner%%/*} ;;
-    rouse.hpp | asio.hpp | version.hpp) return ;;
+    rouse.hpp | asio.hpp | fmt.hpp | version.hpp) return ;;
     *)
       echo "$file:$number: lies in no layer"
       return
@@ -109,6 +110,7 @@ good include/rouse/wait/a.hpp #include <rouse/version.hpp>
 good include/rouse/exec/a.hpp #include <rouse/sync/b.hpp>
 good include/rouse/rouse.hpp #include <rouse/thread/b.hpp>
 good include/rouse/asio.hpp #include <boost/asio/post.hpp>
+good include/rouse/fmt.hpp #include <fmt/format.h>
 good src/thread/a.cpp #include <boost/thread/thread.hpp>
 good src/thread/a.cpp #include "wait/b.hpp"
 good src/thread/a.cpp #include "b.hpp"
@@ -124,6 +126,8 @@ bad include/rouse/wait/a.hpp #include "wait/b.hpp"
 bad include/rouse/wait/a.hpp #include "../thread/b.hpp"
 bad include/rouse/wait/a.hpp #include <boost/thread/thread.hpp>
 bad include/rouse/rouse.hpp #include <boost/asio.hpp>
+bad include/rouse/fmt.hpp #include <boost/asio.hpp>
+bad include/rouse/wait/a.hpp #include <fmt/format.h>
 bad include/rouse/exec/a.hpp #include <asio.hpp>
 bad include/rouse/service/a.hpp #include <spdlog/spdlog.h>
 bad include/rouse/misc/a.hpp #include <vector>

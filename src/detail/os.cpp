@@ -5,11 +5,15 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <climits>
+#include <cstddef>
 #include <ctime>
 
 namespace rouse::detail::os {
@@ -56,7 +60,18 @@ void futex_wake_one(Atomic<std::uint32_t>& word) noexcept {
   ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-int cpu() noexcept { return ::sched_getcpu(); }
+int cpu() noexcept {
+#ifdef RSEQ_SIG
+  // The kernel keeps it up to date in the thread's memory (rseq(2)): a load instead of a call.
+  if (__rseq_size != 0) {
+    const auto* const area = static_cast<const std::byte*>(__builtin_thread_pointer()) +
+                             __rseq_offset + offsetof(struct rseq, cpu_id);
+    const auto cpu = *reinterpret_cast<const volatile std::int32_t*>(area);
+    if (cpu >= 0) return cpu;
+  }
+#endif
+  return ::sched_getcpu();
+}
 
 void cpu_relax() noexcept {
 #if defined(__x86_64__) || defined(__i386__)

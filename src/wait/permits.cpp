@@ -13,10 +13,10 @@ struct Waiting : WaitNode {
 }  // namespace
 
 // Under the bucket's lock: what is returned and what is free goes to those who wait, in their
-// order, as far as it goes. The addition is the last touch.
-void Permits::serve(ParkingTable::Waiters& waiters, std::uint32_t returned) noexcept {
+// order, as far as it goes. The addition is the last touch. Returns how many are free then.
+std::uint32_t Permits::serve(ParkingTable::Waiters& waiters, std::uint32_t returned) noexcept {
   const std::uint32_t seen = word_.load(std::memory_order_relaxed);
-  std::uint32_t free = (seen & ~(waited_ | closed_)) + returned;
+  std::uint32_t free = free_of(seen) + returned;
   std::uint32_t change = returned;
   WaitNode* node = waiters.first();
   while (node != nullptr) {
@@ -31,11 +31,13 @@ void Permits::serve(ParkingTable::Waiters& waiters, std::uint32_t returned) noex
   if (node == nullptr) change -= seen & waited_;
   // Without waiters others may change the word meanwhile: so it is not stored, but added to. Those
   // who are served have acquired what it said when they came.
-  word_.fetch_add(change, std::memory_order_release);
+  return free_of(word_.fetch_add(change, std::memory_order_release) + change);
 }
 
-void Permits::release_slow(std::uint32_t n) noexcept {
-  ParkingTable::wake(this, [&](ParkingTable::Waiters& waiters) { serve(waiters, n); });
+std::uint32_t Permits::release_slow(std::uint32_t n) noexcept {
+  std::uint32_t free = 0;
+  ParkingTable::wake(this, [&](ParkingTable::Waiters& waiters) { free = serve(waiters, n); });
+  return free;
 }
 
 void Permits::close() noexcept {

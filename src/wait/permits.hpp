@@ -63,16 +63,16 @@ class Permits {
     return try_acquire(n) ? Acquired::yes : acquire_slow(deadline, stop, site, n);
   }
 
-  /// Gives `n` back. Never blocks.
-  void release(std::uint32_t n = 1) noexcept {
+  /// Gives `n` back; returns how many are free then. Never blocks.
+  std::uint32_t release(std::uint32_t n = 1) noexcept {
     std::uint32_t seen = word_.load(std::memory_order_relaxed);
     while ((seen & waited_) == 0) {
       if (word_.compare_exchange_weak(seen, seen + n, std::memory_order_release,
                                       std::memory_order_relaxed)) {
-        return;
+        return free_of(seen + n);
       }
     }
-    release_slow(n);
+    return release_slow(n);
   }
 
   /// Refuses everybody who waits and who comes, until reopen(). What is acquired stays so, and is
@@ -82,17 +82,21 @@ class Permits {
 
   /// How many are free now. Some may be kept for one who waits for more.
   std::uint32_t available() const noexcept {
-    return word_.load(std::memory_order_relaxed) & ~(waited_ | closed_);
+    return free_of(word_.load(std::memory_order_relaxed));
   }
 
  private:
   static constexpr std::uint32_t waited_ = std::uint32_t{1} << 31;  // the parking table knows nodes
   static constexpr std::uint32_t closed_ = std::uint32_t{1} << 30;
 
+  static constexpr std::uint32_t free_of(std::uint32_t word) noexcept {
+    return word & ~(waited_ | closed_);
+  }
+
   Acquired acquire_slow(Deadline deadline, const std::stop_token& stop, BlockSite site,
                         std::uint32_t n);
-  void release_slow(std::uint32_t n) noexcept;
-  void serve(ParkingTable::Waiters& waiters, std::uint32_t returned) noexcept;
+  std::uint32_t release_slow(std::uint32_t n) noexcept;
+  std::uint32_t serve(ParkingTable::Waiters& waiters, std::uint32_t returned) noexcept;
 
   Atomic<std::uint32_t> word_;  // how many are free; with `waited_` it changes under the lock only
 };

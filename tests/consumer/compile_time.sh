@@ -5,7 +5,7 @@
 set -euo pipefail
 export LC_ALL=C
 cxx=$1 include=$2
-limit=1.50
+limit=1.65
 rounds=5
 
 folder=$(mktemp -d)

@@ -13,10 +13,12 @@ namespace rouse::test {
 namespace {
 
 constexpr const char* names[] = {"asio",
+                                 "buffer_pool",
                                  "cron",
                                  "delay_executor",
                                  "event",
                                  "fd",
+                                 "ids",
                                  "interruptible_thread",
                                  "rw_lock",
                                  "shield",

@@ -1,11 +1,13 @@
-// The core, and the roster and the watch of the pool, compiled once more over the scheduler's seam,
-// from the varied copies of their sources.
+// The core, the roster and the watch of the pool, and the blocks of the buffer pool, compiled once
+// more over the scheduler's seam, from the varied copies of their sources.
 
 #include "detail/complain.cpp"
 #include "detail/one_copy.cpp"
 #include "detail/thread_name.cpp"
 #include "exec/roster.cpp"
 #include "exec/watch.cpp"
+#include "resource/block_store.cpp"
+#include "resource/shelves.cpp"
 #include "sync/held_locks.cpp"
 #include "sync/reader_slots.cpp"
 #include "sync/rw_lock.cpp"

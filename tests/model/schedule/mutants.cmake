@@ -54,6 +54,65 @@ rouse_vary(src/exec/work_deque.hpp
   [=[capacity = 256;]=]
   [=[capacity = 2;]=])
 
+# Two shelves with two places, and batches that two threads have use for.
+rouse_vary(src/resource/restartable.hpp
+  [=[places = 15;]=]
+  [=[places = 2;]=])
+rouse_vary(src/resource/shelves.cpp
+  [=[::sysconf(_SC_NPROCESSORS_CONF)]=]
+  [=[2L]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[batch = 8;]=]
+  [=[batch = 2;]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[plenty = 4 * batch;]=]
+  [=[plenty = batch;]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[longest_pop = 64;]=]
+  [=[longest_pop = 2;]=])
+# Memory of the heap is there sooner.
+rouse_vary(src/resource/block_store.cpp
+  [=[::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);]=]
+  [=[std::calloc(1, bytes);
+  if (memory == nullptr) std::abort();]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[  ::munmap(mapped_, mapped_size_);
+  ::munmap(links, links_size_);]=]
+  [=[  std::free(mapped_);
+  std::free(links);]=])
+# Links begin as zeros, of which the scheduler knows nothing.
+rouse_vary(src/resource/block_store.cpp
+  [=[  store.list_.reset(store.links);]=]
+  [=[  for (std::size_t i = 0; i <= most; ++i) std::construct_at(store.links + i);
+  store.list_.reset(store.links);]=])
+# What the last to use a store unmaps and the next pool writes stands for all that is no atomic.
+rouse_vary(src/resource/block_store.hpp
+  [=[#include "wait/permits.hpp"]=]
+  [=[#include "model/schedule/explorer.hpp"
+#include "wait/permits.hpp"]=])
+rouse_vary(src/resource/block_store.hpp
+  [=[  std::byte* mapped_ = nullptr;]=]
+  [=[  test::model::Plain<int> pool_{0, "a pool's data"};
+  std::byte* mapped_ = nullptr;]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[  if (zero_on_release_ || checks_blocks) wipe(chain);]=]
+  [=[  (void)pool_.read();
+  if (zero_on_release_ || checks_blocks) wipe(chain);]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[  store.mapped_ = memory;]=]
+  [=[  if (test::model::Scheduler::self() < 0) std::construct_at(&store.pool_, 0, "a pool's data");
+  store.pool_.write(0);
+  store.mapped_ = memory;]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[  const std::uint32_t all = max_blocks_ + 1;]=]
+  [=[  (void)pool_.read();
+  const std::uint32_t all = max_blocks_ + 1;]=])
+rouse_vary(src/resource/block_store.cpp
+  [=[  unpoison(begin,]=]
+  [=[  pool_.write(0);
+  unpoison(begin,]=])
+
 # The operations of stop tokens are the standard library's: a switch may come before them too.
 rouse_vary(src/wait/blocking.cpp
   [=[  return (ambient_ != nullptr && ambient_->stop_requested()) ||]=]
@@ -331,7 +390,7 @@ rouse_mutant(permits released_by_store src/wait/permits.hpp
   [=[      if (word_.compare_exchange_weak(seen, seen + n, std::memory_order_release,]=]
   [=[      if (test::model::mutant("released_by_store")) {
         word_.store(seen + n, std::memory_order_release);
-        return;
+        return free_of(seen + n);
       }
       if (word_.compare_exchange_weak(seen, seen + n, std::memory_order_release,]=])
 rouse_mutant(permits queues_without_a_look src/wait/permits.cpp
@@ -350,19 +409,19 @@ rouse_mutant(permits waited_stays src/wait/permits.cpp
   [=[  if (node == nullptr) change -=]=]
   [=[  if (node == nullptr && !skipped && !test::model::mutant("waited_stays")) change -=]=])
 rouse_mutant(permits word_is_stored src/wait/permits.cpp
-  [=[  word_.fetch_add(change, std::memory_order_release);]=]
+  [=[  return free_of(word_.fetch_add(]=]
   [=[  if (test::model::mutant("word_is_stored")) {
     word_.store(seen + change, std::memory_order_release);
-    return;
+    return free_of(seen + change);
   }
   if (test::model::mutant("word_changed_after_the_lock")) {
     late = change;
-    return;
+    return 0;
   }
-  word_.fetch_add(change, std::memory_order_release);]=])
+  return free_of(word_.fetch_add(]=])
 rouse_mutant(permits word_changed_after_the_lock src/wait/permits.cpp
-  [=[{ serve(waiters, n); });]=]
-  [=[{ serve(waiters, n); });
+  [=[{ free = serve(waiters, n); });]=]
+  [=[{ free = serve(waiters, n); });
   if (test::model::mutant("word_changed_after_the_lock"))
     word_.fetch_add(late, std::memory_order_release);]=])
 rouse_vary(src/wait/permits.cpp
@@ -835,3 +894,163 @@ foreach(name IN ITEMS
         time_of_a_removed_is_skipped)
   set_property(GLOBAL APPEND PROPERTY rouse_mutants "watch/${name}")
 endforeach()
+
+# --- the free blocks of a buffer pool --------------------------------------------------------------
+
+rouse_mutant(block_list changes_are_not_counted src/resource/block_list.hpp
+  [=[((head >> 32) + 1) << 32]=]
+  [=[((head >> 32) + (test::model::mutant("changes_are_not_counted") ? 0 : 1)) << 32]=])
+rouse_mutant(block_list linked_after_the_push src/resource/block_list.hpp
+  [=[    do {
+      links_[]=]
+  [=[    const bool late = test::model::mutant("linked_after_the_push");
+    while (late) {
+      if (!head_.compare_exchange_weak(seen, changed(seen, chain.first), std::memory_order_release,
+                                       std::memory_order_relaxed))
+        continue;
+      links_[chain.last].next.store(block_of(seen), std::memory_order_relaxed);
+      return;
+    }
+    do {
+      links_[]=])
+rouse_mutant(block_list looked_up_once src/resource/block_list.hpp
+  [=[      BlockChain chain{block_of(seen), block_of(seen), 1};]=]
+  [=[      if (!test::model::mutant("looked_up_once") || first == 0) first = block_of(seen);
+      BlockChain chain{first, first, 1};]=])
+rouse_vary(src/resource/block_list.hpp
+  [=[    for (;;) {]=]
+  [=[    std::uint32_t first = 0;
+    for (;;) {]=])
+rouse_mutant(block_list one_too_many src/resource/block_list.hpp
+  [=[chain.count < most &&]=]
+  [=[chain.count < most + (test::model::mutant("one_too_many") ? 1 : 0) &&]=])
+
+rouse_mutant(shelves put_without_a_second_look src/resource/shelves.cpp
+  [=[    if (closers_.load(std::memory_order_seq_cst) == 0) return true;]=]
+  [=[    if (test::model::mutant("put_without_a_second_look") ||
+        closers_.load(std::memory_order_seq_cst) == 0)
+      return true;]=])
+rouse_mutant(shelves put_is_not_taken_back src/resource/shelves.cpp
+  [=[    return !shelf.numbers[at].compare_exchange_strong(]=]
+  [=[    if (test::model::mutant("put_is_not_taken_back")) return false;
+    if (test::model::mutant("taken_back_without_a_contest")) {
+      shelf.numbers[at].store(0, std::memory_order_relaxed);
+      return false;
+    }
+    return !shelf.numbers[at].compare_exchange_strong(]=])
+set_property(GLOBAL APPEND PROPERTY rouse_mutants "shelves/taken_back_without_a_contest")
+rouse_mutant(shelves put_by_store src/resource/shelves.cpp
+  [=[        !shelf.numbers[at].compare_exchange_strong(nothing, block, std::memory_order_seq_cst,
+                                                   std::memory_order_relaxed)) {
+      continue;
+    }]=]
+  [=[        (!test::model::mutant("put_by_store") &&
+         !shelf.numbers[at].compare_exchange_strong(nothing, block, std::memory_order_seq_cst,
+                                                    std::memory_order_relaxed))) {
+      continue;
+    }
+    if (test::model::mutant("put_by_store"))
+      shelf.numbers[at].store(block, std::memory_order_seq_cst);]=])
+rouse_mutant(shelves taken_by_store src/resource/shelves.hpp
+  [=[    if (place.load(std::memory_order_seq_cst) == 0) return 0;]=]
+  [=[    if (test::model::mutant("taken_by_store")) {
+      const std::uint32_t block = place.load(std::memory_order_seq_cst);
+      place.store(0, std::memory_order_relaxed);
+      return block;
+    }
+    if (place.load(std::memory_order_seq_cst) == 0) return 0;]=])
+rouse_mutant(shelves closed_without_agreement src/resource/shelves.hpp
+  [=[    closers_.fetch_add(1, std::memory_order_seq_cst);]=]
+  [=[    closers_.fetch_add(1, test::model::mutant("closed_without_agreement")
+                              ? std::memory_order_acq_rel
+                              : std::memory_order_seq_cst);]=])
+rouse_mutant(shelves not_all_are_cleared src/resource/shelves.hpp
+  [=[cpu <= mask_; ++cpu) {]=]
+  [=[cpu <= mask_ - (test::model::mutant("not_all_are_cleared") ? 1 : 0); ++cpu) {]=])
+
+rouse_mutant(block_store waits_beside_blocks src/resource/block_store.cpp
+  [=[  clear_shelves();
+  const Acquired acquired]=]
+  [=[  if (!test::model::mutant("waits_beside_blocks")) clear_shelves();
+  if (test::model::mutant("waits_with_open_shelves")) shelves_.open();
+  const Acquired acquired]=])
+rouse_mutant(block_store waits_with_open_shelves src/resource/block_store.cpp
+  [=[  if (acquired == Acquired::yes)]=]
+  [=[  if (test::model::mutant("waits_with_open_shelves")) shelves_.close();
+  if (acquired == Acquired::yes)]=])
+rouse_mutant(block_store shelves_are_not_collected src/resource/block_store.cpp
+  [=[  if (shelves_.count() == 0) return;]=]
+  [=[  if (shelves_.count() == 0 || test::model::mutant("shelves_are_not_collected")) return;]=])
+rouse_mutant(block_store released_before_the_push src/resource/block_store.cpp
+  [=[  list_.push(chain);
+  release_permits(chain.count);]=]
+  [=[  const bool before = test::model::mutant("released_before_the_push");
+  if (before) release_permits(chain.count);
+  list_.push(chain);
+  if (!before) release_permits(chain.count);]=])
+rouse_mutant(block_store total_read_after_the_release src/resource/block_store.cpp
+  [=[  if (permits_.release(n) == all) close();]=]
+  [=[  const bool is_last = permits_.release(n) == all;
+  if (test::model::mutant("total_read_after_the_release")) (void)pool_.read();
+  if (is_last) close();]=])
+rouse_mutant(block_store ended_without_acquiring src/resource/block_store.cpp
+  [=[  (void)permits_.try_acquire(max_blocks_ + 1);]=]
+  [=[  if (!test::model::mutant("ended_without_acquiring"))
+    (void)permits_.try_acquire(max_blocks_ + 1);]=])
+rouse_mutant(block_store release_tells_too_few src/wait/permits.hpp
+  [=[std::memory_order_relaxed)) {
+        return free_of(seen + n);]=]
+  [=[std::memory_order_relaxed)) {
+        if (test::model::mutant("release_tells_too_few")) return free_of(seen);
+        return free_of(seen + n);]=])
+rouse_mutant(block_store slow_release_tells_what_it_saw src/wait/permits.cpp
+  [=[  return free_of(word_.fetch_add(change, std::memory_order_release) + change);]=]
+  [=[  const std::uint32_t now =
+      free_of(word_.fetch_add(change, std::memory_order_release) + change);
+  return test::model::mutant("slow_release_tells_what_it_saw") ? free : now;]=])
+rouse_mutant(block_store pops_less_than_it_has src/resource/block_store.cpp
+  [=[  if (popped.count != permits) release]=]
+  [=[  if (popped.count != permits && !test::model::mutant("pops_less_than_it_has")) release]=])
+rouse_mutant(block_store full_shelf_loses src/resource/block_store.cpp
+  [=[    if (!shelves_.put(block)) release({block, block, 1});]=]
+  [=[    if (!shelves_.put(block) && !test::model::mutant("full_shelf_loses"))
+      release({block, block, 1});]=])
+rouse_mutant(block_store unused_by_store src/resource/block_store.cpp
+  [=[  } while (!ever_out_.compare_exchange_weak(out, out + count, std::memory_order_relaxed));]=]
+  [=[    if (test::model::mutant("unused_by_store")) {
+      ever_out_.store(out + count, std::memory_order_relaxed);
+      break;
+    }
+  } while (!ever_out_.compare_exchange_weak(out, out + count, std::memory_order_relaxed));]=])
+rouse_mutant(block_store extended_by_store src/resource/block_store.cpp
+  [=[  } while (!capacity_.compare_exchange_weak(seen, seen + by, std::memory_order_relaxed));]=]
+  [=[    if (test::model::mutant("extended_by_store")) {
+      capacity_.store(seen + by, std::memory_order_relaxed);
+      break;
+    }
+  } while (!capacity_.compare_exchange_weak(seen, seen + by, std::memory_order_relaxed));]=])
+rouse_mutant(block_store extended_without_end src/resource/block_store.cpp
+  [=[    by = std::min(missing, max_blocks_ - seen);]=]
+  [=[    by = std::min(missing, max_blocks_ - seen +
+                               (test::model::mutant("extended_without_end") ? 1 : 0));]=])
+rouse_mutant(block_store abandoned_but_for_the_missing src/resource/block_store.cpp
+  [=[  release_permits(max_blocks_ - before + 1);]=]
+  [=[  release_permits(test::model::mutant("abandoned_but_for_the_missing")
+                      ? 1
+                      : max_blocks_ - before + 1);]=])
+rouse_mutant(block_store capacity_is_not_exchanged src/resource/block_store.cpp
+  [=[capacity_.exchange(max_blocks_, std::memory_order_relaxed);]=]
+  [=[test::model::mutant("capacity_is_not_exchanged")
+                                   ? capacity()
+                                   : capacity_.exchange(max_blocks_, std::memory_order_relaxed);]=])
+rouse_mutant(block_store abandoned_with_open_permits src/resource/block_store.cpp
+  [=[  permits_.close();
+]=]
+  [=[  if (!test::model::mutant("abandoned_with_open_permits")) permits_.close();
+]=])
+rouse_mutant(block_store cleared_before_the_close src/resource/block_store.cpp
+  [=[  shelves_.close();
+  clear_shelves();]=]
+  [=[  if (test::model::mutant("cleared_before_the_close")) clear_shelves();
+  shelves_.close();
+  if (!test::model::mutant("cleared_before_the_close")) clear_shelves();]=])

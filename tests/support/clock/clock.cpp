@@ -18,6 +18,8 @@ using Word = detail::Atomic<std::uint32_t>;
 
 constinit std::atomic<std::int64_t> ahead{0};
 constinit std::atomic<std::int64_t> calendar_ahead{0};
+constexpr std::int64_t goes_on = INT64_MIN;
+constinit std::atomic<std::int64_t> calendar_stands_at{goes_on};
 
 }  // namespace
 
@@ -25,9 +27,18 @@ void advance_clock(std::chrono::nanoseconds d) noexcept { ahead += d.count(); }
 
 void advance_calendar(std::chrono::nanoseconds d) noexcept { calendar_ahead += d.count(); }
 
+StandingCalendar::~StandingCalendar() { calendar_stands_at = goes_on; }
+
+void StandingCalendar::set(std::chrono::nanoseconds since_1970) noexcept {
+  calendar_stands_at = since_1970.count();
+}
+
 std::int64_t real_calendar_ns() noexcept asm("__real_" CALENDAR_NS);
 std::int64_t calendar_ns() noexcept asm("__wrap_" CALENDAR_NS);
-std::int64_t calendar_ns() noexcept { return real_calendar_ns() + calendar_ahead; }
+std::int64_t calendar_ns() noexcept {
+  const std::int64_t standing = calendar_stands_at;
+  return standing != goes_on ? standing : real_calendar_ns() + calendar_ahead;
+}
 
 std::int64_t real_now_ns() noexcept asm("__real_" NOW_NS);
 std::int64_t now_ns() noexcept asm("__wrap_" NOW_NS);

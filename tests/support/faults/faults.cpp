@@ -1,10 +1,14 @@
 #include "support/faults/faults.hpp"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -71,6 +75,14 @@ constinit Hidden<decltype(::eventfd)> next_eventfd("eventfd");
 constinit Hidden<decltype(::signalfd)> next_signalfd("signalfd");
 constinit Hidden<decltype(::timerfd_create)> next_timerfd_create("timerfd_create");
 constinit Hidden<decltype(::ppoll)> next_ppoll("ppoll");
+constinit Hidden<decltype(::mmap)> next_mmap("mmap");
+constinit Hidden<decltype(::madvise)> next_madvise("madvise");
+constinit Hidden<decltype(::getrandom)> next_getrandom("getrandom");
+constinit Hidden<decltype(::openat)> next_openat("openat");
+constinit Hidden<decltype(::flock)> next_flock("flock");
+constinit Hidden<decltype(::fsync)> next_fsync("fsync");
+constinit Hidden<decltype(::renameat)> next_renameat("renameat");
+constinit Hidden<decltype(::unlinkat)> next_unlinkat("unlinkat");
 constinit Hidden<decltype(::read)> next_read("read");
 constinit Hidden<decltype(::write)> next_write("write");
 constinit Hidden<decltype(::syscall)> next_syscall("syscall");
@@ -123,6 +135,14 @@ long live_allocations() noexcept { return live; }
 }
 [[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
   return allocate(size, static_cast<std::size_t>(alignment));
+}
+// AddressSanitizer's own would not call the first.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return allocate(size, alignof(std::max_align_t));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { release(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { release(memory); }
@@ -179,6 +199,76 @@ int ppoll(pollfd* fds, nfds_t count, const timespec* limit, const sigset_t* mask
     return -1;
   }
   return (*next_ppoll)(fds, count, limit, mask);
+}
+
+void* mmap(void* address, std::size_t size, int protection, int flags, int fd,
+           off_t offset) noexcept {
+  if (const int error = fault_of(Call::mmap)) {
+    errno = error;
+    return MAP_FAILED;
+  }
+  return (*next_mmap)(address, size, protection, flags, fd, offset);
+}
+
+int madvise(void* address, std::size_t size, int advice) noexcept {
+  if (const int error = fault_of(Call::madvise)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_madvise)(address, size, advice);
+}
+
+ssize_t getrandom(void* buffer, std::size_t size, unsigned flags) {
+  if (const int error = fault_of(Call::getrandom)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_getrandom)(buffer, size, flags);
+}
+
+// The mode is not looked at where there is none.
+int openat(int directory, const char* name, int flags, ...) {
+  std::va_list list;
+  va_start(list, flags);
+  const mode_t mode = va_arg(list, mode_t);
+  va_end(list);
+  if (const int error = fault_of(Call::openat)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_openat)(directory, name, flags, mode);
+}
+
+int flock(int fd, int operation) noexcept {
+  if (const int error = fault_of(Call::flock)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_flock)(fd, operation);
+}
+
+int fsync(int fd) {
+  if (const int error = fault_of(Call::fsync)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_fsync)(fd);
+}
+
+int renameat(int from, const char* old_name, int to, const char* new_name) noexcept {
+  if (const int error = fault_of(Call::renameat)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_renameat)(from, old_name, to, new_name);
+}
+
+int unlinkat(int directory, const char* name, int flags) noexcept {
+  if (const int error = fault_of(Call::unlinkat)) {
+    errno = error;
+    return -1;
+  }
+  return (*next_unlinkat)(directory, name, flags);
 }
 
 ssize_t read(int fd, void* buffer, std::size_t size) {

@@ -18,6 +18,9 @@ std::span<const Area> areas() {
       {"work_deque", work_deque_scenarios()},
       {"roster", roster_scenarios()},
       {"watch", watch_scenarios()},
+      {"block_list", block_list_scenarios()},
+      {"shelves", shelves_scenarios()},
+      {"block_store", block_store_scenarios()},
   };
   return all;
 }

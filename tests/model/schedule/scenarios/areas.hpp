@@ -21,5 +21,8 @@ std::span<const Scenario> rw_lock_scenarios();
 std::span<const Scenario> work_deque_scenarios();
 std::span<const Scenario> roster_scenarios();
 std::span<const Scenario> watch_scenarios();
+std::span<const Scenario> block_list_scenarios();
+std::span<const Scenario> shelves_scenarios();
+std::span<const Scenario> block_store_scenarios();
 
 }  // namespace rouse::test::model
