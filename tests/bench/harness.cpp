@@ -88,8 +88,11 @@ double call(const Contestant& contestant, std::size_t operations) {
 // This program again, for one figure.
 double call_in_own_process(const std::string& slug, const Contestant& contestant,
                            std::size_t operations) {
-  const std::string command = "/proc/" + std::to_string(::getpid()) + "/exe --figure " + slug +
-                              " " + contestant.name + " " + std::to_string(operations);
+  const std::string environment =
+      contestant.preload.empty() ? "" : "LD_PRELOAD=" + contestant.preload + " ";
+  const std::string command = environment + "/proc/" + std::to_string(::getpid()) +
+                              "/exe --figure " + slug + " " + contestant.name + " " +
+                              std::to_string(operations);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> output(::popen(command.c_str(), "re"),
                                                                &::pclose);
   double result = 0;

@@ -31,6 +31,9 @@ enum class Unit { nanoseconds, bytes, count };
 struct Contestant {
   std::string name;
   std::function<double(std::size_t operations)> run;
+  /// A library whose functions replace those of all others (LD_PRELOAD): another malloc, say. Only
+  /// in rows of own processes. The system ignores one that is missing: `run` has to look.
+  std::string preload = {};
 };
 
 /// In Target::peer: whichever of the peers has the lowest median.
