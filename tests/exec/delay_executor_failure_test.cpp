@@ -83,7 +83,7 @@ TEST(DelayExecutorFailure, WithoutADescriptorForTheCalendarThereIsNoTimer) {
 
 // One worker is there and blocked by the first call; the second thread is refused for a while.
 TEST(DelayExecutorFailure, AThreadThatIsRefusedLosesNoTimer) {
-  DelayExecutor executor({.pool_options = {.min_threads = 1, .max_threads = 2}});
+  DelayExecutor executor({.pool_options = {.max_threads = 1}});
   Event begun;
   Event go_on;
   Event called;
@@ -93,6 +93,7 @@ TEST(DelayExecutorFailure, AThreadThatIsRefusedLosesNoTimer) {
     (void)go_on.wait();
   });
   (void)begun.wait();
+  executor.pool().resize(1, 2);
   fault.emplace(Call::pthread_create, EAGAIN);
   executor.run_after(1ms, [&] { called.set(); });
   EXPECT_TRUE(fault->reached());
