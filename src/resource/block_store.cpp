@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t huge_page = std::size_t{1} << 21;
 // Between a shelf and the list at a time.
-constexpr std::uint32_t batch = 8;
+constexpr std::uint32_t batch = 16;
 // With fewer free ones a batch on its way to a shelf would be missed by others.
 constexpr std::uint32_t plenty = 4 * batch;
 // From the list in one attempt, which fails if others take or give meanwhile.

@@ -22,10 +22,10 @@ namespace rouse::detail {
 
 class Restartable {
  public:
-  /// A stack of numbers in one cache line. Changed by sequences of one CPU only, and by who has
+  /// A stack of numbers in two cache lines. Changed by sequences of one CPU only, and by who has
   /// called restart_all() while `closed` was not 0.
   struct alignas(64) Stack {
-    static constexpr std::uint32_t places = 15;
+    static constexpr std::uint32_t places = 31;
 
     Atomic<std::uint32_t> count{0};
     Atomic<std::uint32_t> numbers[places]{};

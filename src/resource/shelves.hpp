@@ -1,5 +1,5 @@
 #pragma once
-// Shelves: some free blocks within reach of each CPU, a cache line each.
+// Shelves: some free blocks within reach of each CPU, on cache lines of its own.
 //
 // Where there are restartable sequences a shelf is a stack that they work on. Elsewhere each place
 // holds a block or nothing, and who takes a block exchanges it for nothing, so that two never take

@@ -24,8 +24,8 @@
 //   whole from the start.)
 // Cost: one block is taken from and given back to a shelf of the CPU that the thread runs on, where
 //   Linux has restartable sequences without an atomic operation; shelves that are full or empty are
-//   levelled eight blocks at a time. Whoever finds too few empties the shelves of all CPUs, so that
-//   no free block is out of reach. Nothing is allocated. Design: docs/design/buffer_pool.md.
+//   levelled sixteen blocks at a time. Whoever finds too few empties the shelves of all CPUs, so
+//   that no free block is out of reach. Nothing is allocated. Design: docs/design/buffer_pool.md.
 // Misuse: a debug build of the library fills blocks that are given back, and ends the program with
 //   a message when one that was written to afterwards is given out again. Under AddressSanitizer a
 //   use of such a block is reported where it happens.
@@ -89,10 +89,9 @@ class [[gnu::visibility("default")]] BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
 
   /// Never blocks. A buffer of `n` blocks, or none if they are not free now, or if somebody waits.
-  /// Blocks that another thread is just moving, between list and shelf up to eight at a time, count
-  /// as used.
-  /// This and the following throw std::invalid_argument if `n` is 0 and std::length_error if it is
-  /// more than `max_blocks`.
+  /// Blocks that another thread is just moving, between list and shelf up to sixteen at a time,
+  /// count as used. This and the following throw std::invalid_argument if `n` is 0 and
+  /// std::length_error if it is more than `max_blocks`.
   [[nodiscard]] std::optional<Buffer> try_allocate(std::size_t n = 1);
 
   /// Blocks until `n` blocks are free and nobody waits who came before. Throws Stopped if `stop` or

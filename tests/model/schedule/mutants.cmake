@@ -56,13 +56,13 @@ rouse_vary(src/exec/work_deque.hpp
 
 # Two shelves with two places, and batches that two threads have use for.
 rouse_vary(src/resource/restartable.hpp
-  [=[places = 15;]=]
+  [=[places = 31;]=]
   [=[places = 2;]=])
 rouse_vary(src/resource/shelves.cpp
   [=[::sysconf(_SC_NPROCESSORS_CONF)]=]
   [=[2L]=])
 rouse_vary(src/resource/block_store.cpp
-  [=[batch = 8;]=]
+  [=[batch = 16;]=]
   [=[batch = 2;]=])
 rouse_vary(src/resource/block_store.cpp
   [=[plenty = 4 * batch;]=]
