@@ -324,7 +324,9 @@ BufferPoolStats BlockStore::stats() const noexcept {
   stats.cached_blocks = shelves_.count();
   stats.free_blocks = std::min(permits_.available() + stats.cached_blocks, stats.capacity_blocks);
   stats.used_blocks = stats.capacity_blocks - stats.free_blocks;
-  stats.high_water_blocks = ever_out_.load(std::memory_order_relaxed);
+  // The pool may have been extended meanwhile.
+  stats.high_water_blocks =
+      std::min<std::size_t>(ever_out_.load(std::memory_order_relaxed), stats.capacity_blocks);
   stats.waiters = shelves_.closers();
   return stats;
 }
