@@ -9,6 +9,7 @@
 #include "support/scale.hpp"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,11 +127,16 @@ std::vector<Id128> ids_around(const std::atomic<std::size_t>& events, std::size_
   return ids;
 }
 
+// Posted by handlers when they are done: they may call nothing else that wakes somebody.
+::sem_t handled;
+
 // Sends SIGUSR1 `count` times, one by one: those that are pending together are one.
-void send_signals(pthread_t to, const std::atomic<std::size_t>& handled, std::size_t count) {
+void send_signals(pthread_t to, std::size_t count) {
+  ::sem_init(&handled, 0, 0);
   for (std::size_t i = 0; i < count; ++i) {
     ::pthread_kill(to, SIGUSR1);
-    while (handled <= i) std::this_thread::yield();
+    while (::sem_wait(&handled) != 0) {
+    }
   }
 }
 
@@ -148,6 +154,7 @@ void take_id_in_handler(int) {
   if (next == HandlerIds::room) return;
   handler_ids.ids[next] = rouse::uuid4();
   handler_ids.count.store(next + 1);
+  ::sem_post(&handled);
 }
 
 // While it lives SIGUSR1 calls `handler`.
@@ -174,8 +181,7 @@ TEST(RandomIdRace, AHandlerTakesBytesOfItsOwn) {
   (void)rouse::uuid4();  // the first call of a thread is not for handlers
   std::vector<Id128> ids;
   {
-    const std::jthread sender(&send_signals, ::pthread_self(), std::cref(handler_ids.count),
-                              signals);
+    const std::jthread sender(&send_signals, ::pthread_self(), signals);
     ids = ids_around(handler_ids.count, signals, [](const Id128&) {});
   }
   EXPECT_EQ(handler_ids.count, signals);
@@ -206,6 +212,7 @@ void fork_in_handler(int) {
   int status = -1;
   if (child < 0 || ::waitpid(child, &status, 0) != child || status != 0) ++failed_forks;
   ++forked;
+  ::sem_post(&handled);
   errno = error;
 }
 
@@ -223,7 +230,7 @@ TEST(RandomIdRace, AForkInAHandlerLeavesNoBytesToTheChild) {
   const auto forks = static_cast<std::size_t>(std::min(rounds(300), 1'000));
   std::vector<Id128> ids;
   {
-    const std::jthread sender(&send_signals, ::pthread_self(), std::cref(forked), forks);
+    const std::jthread sender(&send_signals, ::pthread_self(), forks);
     ids = ids_around(forked, forks, [](const Id128& id) {
       if (!is_child) return;
       auto& mine = child_ids->ids[forked];
