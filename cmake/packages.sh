@@ -25,7 +25,7 @@ libs   libhowardhinnant-date-dev -       a second opinion on time zones, for the
 libs   libcli11-dev        -             the command line of the examples
 libs   libtomlplusplus-dev -             the configuration of the health-checker
 libs   libc-ares-dev       -             name look-ups that can be stopped
-libs   libre2-dev          -             regular expressions that cannot run away
+libs   libre2-dev          -             autowait and the health-checker: expressions that cannot run away
 tests  nginx-light         nginx         the web server that the health-checker is tested on
 tests  spin                spin          verifies the models of the wait core
 ci     clang               clang++       the second compiler

@@ -58,6 +58,11 @@ check() {
         echo "$file:$number: a public header may not include the private $included"
         return
       fi
+      # Of the library beneath it may use what that exports.
+      if [[ $layer == service && $target != service/* ]]; then
+        echo "$file:$number: service/ is a library of its own and may not include the private $included"
+        return
+      fi
       ;;
     *) return ;; # of the system, or a neighbour in the same folder
   esac
@@ -114,6 +119,9 @@ good include/rouse/fmt.hpp #include <fmt/format.h>
 good src/thread/a.cpp #include <boost/thread/thread.hpp>
 good src/thread/a.cpp #include "wait/b.hpp"
 good src/thread/a.cpp #include "b.hpp"
+good src/service/a.cpp #include "service/b.hpp"
+good src/service/a.cpp #include "rouse/wait/b.hpp"
+good src/service/a.cpp #include <re2/re2.h>
 bad include/rouse/detail/a.hpp #include <rouse/wait/b.hpp>
 bad include/rouse/wait/a.hpp #include <rouse/thread/b.hpp>
 bad include/rouse/wait/a.hpp #  include "rouse/sync/b.hpp"
@@ -133,6 +141,10 @@ bad include/rouse/service/a.hpp #include <spdlog/spdlog.h>
 bad include/rouse/misc/a.hpp #include <vector>
 bad include/rouse/stray.hpp #include <vector>
 bad src/wait/a.cpp #include "thread/b.hpp"
+bad src/service/a.cpp #include "wait/b.hpp"
+bad src/service/a.hpp #include "detail/b.hpp"
+bad src/exec/a.cpp #include "service/b.hpp"
+bad src/exec/a.cpp #include <rouse/service/b.hpp>
 bad src/detail/a.cpp #include <rouse/wait/b.hpp>
 bad src/wait/a.cpp #include "elsewhere/b.hpp"
 good include/rouse/detail/os.hpp #include ROUSE_SEAM_HEADER

@@ -33,11 +33,11 @@ void Blocking::arm() {
   if (foreign_ && !callback_) callback_.emplace(stop_, NotifyThread{&thread_});
 }
 
-int Blocking::poll(::pollfd* fds, unsigned count, bool may_block) {
+int Blocking::poll(::pollfd* fds, unsigned count, bool may_block, bool may_be_hinted) {
   if (!may_block) return thread_.poll(fds, count, Deadline::past(), false, site_);
   arm();
-  const bool can_be_ended = ambient_ != nullptr || foreign_;
-  return thread_.poll(fds, count, deadline_, can_be_ended, site_);
+  const bool hear_hints = may_be_hinted || ambient_ != nullptr || foreign_;
+  return thread_.poll(fds, count, deadline_, hear_hints, site_);
 }
 
 WaitStatus Blocking::finish() {

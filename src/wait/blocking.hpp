@@ -42,9 +42,9 @@ class Blocking {
   }
   void arm();
 
-  /// The same for descriptors; blocks only if `may_block`. Returns how many are ready. One entry
-  /// behind `fds` must be free.
-  int poll(::pollfd* fds, unsigned count, bool may_block);
+  /// The same for descriptors; blocks only if `may_block`, and until a hint too if `may_be_hinted`
+  /// or a stop is possible. Returns how many are ready. One entry behind `fds` must be free.
+  int poll(::pollfd* fds, unsigned count, bool may_block, bool may_be_hinted = false);
 
   /// After ended(), when no node is enqueued any more: throws what was raised, or tells the status.
   WaitStatus finish();

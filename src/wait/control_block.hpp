@@ -9,6 +9,7 @@
 #include "rouse/detail/deadline.hpp"
 #include "rouse/detail/lock.hpp"
 #include "rouse/detail/os.hpp"
+#include "rouse/wait/wait_hint.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -18,12 +19,6 @@ struct pollfd;
 namespace rouse::detail {
 
 class AmbientStop;
-
-/// Where a thread blocks, for the reports: a string literal, and the address or number it is about.
-struct BlockSite {
-  const char* what;
-  std::uintptr_t object;
-};
 
 /// Whom an exception is raised at: the `run` of one thread, while its block may go on to others.
 /// Hears what becomes of it, so that another library's interruption keeps in step.

@@ -67,8 +67,9 @@ export -f compile
 } | LC_ALL=C sort |
   xargs -P 2 -I '{}' bash -c 'compile "$@"' - '{}' "${cxx[@]}" -Wno-pragma-once-outside-header
 
+read -ra re2 < <(pkg-config --libs re2)
 "${cxx[@]}" "$objects"/*.o "$libraries/libboost_thread.a" "$libraries/libboost_atomic.a" \
-  -o "$folder/example"
+  "${re2[@]}" -o "$folder/example"
 unset LD_LIBRARY_PATH
 if ldd "$folder/example" | grep -q boost; then
   echo "boost_and_clang: the example is not linked with the static Boost" >&2

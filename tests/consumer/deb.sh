@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The Debian package, unpacked below the build directory and built against, by CMake and by pkg-config.
+# The Debian packages, unpacked below the build directory and built against, by CMake and by pkg-config.
 # Usage: deb.sh CXX BUILD FOLDER VERSION    FOLDER is made anew
 set -euo pipefail
 cxx=$1 build=$2 folder=$3 version=$4
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$folder/root
 
 fail() {
   echo "deb: $*" >&2
@@ -17,38 +18,62 @@ if ! cpack --config "$build/CPackConfig.cmake" -G DEB -B "$folder/made" >"$folde
   fail "cpack"
 fi
 packages=("$folder"/made/*.deb)
-[[ ${#packages[@]} == 1 ]] || fail "one package expected, not: ${packages[*]}"
-package=${packages[0]}
+[[ ${#packages[@]} == 2 ]] || fail "two packages expected, not: ${packages[*]}"
 
-# What it says of itself.
-field() { dpkg-deb -f "$package" "$1"; }
-[[ $(field Package) == librouse-dev ]] || fail "the package is $(field Package)"
-[[ $(field Version) == "$version" ]] || fail "the package's version is $(field Version)"
-[[ $(field Depends) == *libboost-thread-dev* ]] || fail "Boost.Thread is not among: $(field Depends)"
-[[ $(field Depends) == *tzdata* ]] || fail "the zones are not among: $(field Depends)"
-[[ -n $(field Maintainer) && $(field Description) == ?*$'\n'?* ]] || fail "no maintainer or no description"
+# unpack NAME DEPENDENCY...
+unpack() {
+  local name=$1 package dependency contents
+  shift
+  package=$(echo "$folder/made/${name}_"*.deb)
+  [[ -f $package ]] || fail "$name is not among: ${packages[*]}"
 
-# What is in it: nothing outside of /usr, nothing that only its owner can read, no trace of where it
-# was built or would have been installed.
-contents=$(dpkg-deb -c "$package")
-if grep -vE '^(d|-)r..r-.r-. root/root .* \./usr/(include|lib|share)/' <<<"$contents" | grep -v ' \./usr/$'; then
-  fail "these do not belong into a package"
-fi
-root="$folder/root"
-dpkg-deb -x "$package" "$root"
-if grep -rIlE "/usr/local|$build|$folder" "$root"; then fail "these name a folder of the build"; fi
+  # What it says of itself.
+  field() { dpkg-deb -f "$package" "$1"; }
+  [[ $(field Package) == "$name" ]] || fail "the package $name is $(field Package)"
+  [[ $(field Version) == "$version" ]] || fail "the version of $name is $(field Version)"
+  for dependency in "$@"; do
+    [[ $(field Depends) == *"$dependency"* ]] || fail "$name: $dependency is not among: $(field Depends)"
+  done
+  [[ -n $(field Maintainer) && $(field Description) == ?*$'\n'?* ]] ||
+    fail "$name has no maintainer or no description"
+
+  # What is in it: nothing outside of /usr, nothing that only its owner can read, no trace of where it
+  # was built or would have been installed.
+  contents=$(dpkg-deb -c "$package")
+  if grep -vE '^(d|-)r..r-.r-. root/root .* \./usr/(include|lib|share)/' <<<"$contents" | grep -v ' \./usr/$'; then
+    fail "these do not belong into $name"
+  fi
+  dpkg-deb -x "$package" "$root"
+  if grep -rIlE "/usr/local|$build|$folder" "$root"; then fail "these name a folder of the build"; fi
+}
 
 CMAKE_GENERATOR=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")
 export CMAKE_GENERATOR
-if ! {
+# configure COMPONENT
+configure() {
   cmake -S "$here/find_package" -B "$folder/find_package" -D CMAKE_CXX_COMPILER="$cxx" \
-    -D CMAKE_PREFIX_PATH="$root/usr" -D ROUSE_EXPECTED_VERSION="$version" &&
-    cmake --build "$folder/find_package"
-} >"$folder/cmake.log" 2>&1; then
+    -D CMAKE_PREFIX_PATH="$root/usr" -D ROUSE_EXPECTED_VERSION="$version" -D CONSUMER_COMPONENT="$1" \
+    >"$folder/cmake.log" 2>&1
+}
+
+# Core alone has nothing of the service, and needs nothing of it.
+unpack librouse-dev libboost-thread-dev tzdata
+if dpkg-deb -f "$folder"/made/librouse-dev_*.deb Depends | grep -i re2; then fail "core needs RE2"; fi
+if (cd "$root" && find . | grep -i service); then fail "these belong into librouse-service-dev"; fi
+configure core || { cat "$folder/cmake.log" && fail "core is not found"; }
+grep -q "rouse_DIR:PATH=$root" "$folder/find_package/CMakeCache.txt" || fail "another rouse was found"
+if configure service; then fail "the service was found before it was unpacked"; fi
+grep -q librouse-service-dev "$folder/cmake.log" || { cat "$folder/cmake.log" && fail "no package is named"; }
+
+unpack librouse-service-dev "librouse-dev (= $version)" libre2-dev
+if ! {
+  configure service && cmake --build "$folder/find_package" >>"$folder/cmake.log" 2>&1
+}; then
   cat "$folder/cmake.log"
   fail "building with find_package"
 fi
-grep -q "rouse_DIR:PATH=$root" "$folder/find_package/CMakeCache.txt" || fail "another rouse was found"
-"$folder/find_package/consumer" || fail "the program that was built with find_package fails"
+for program in consumer service_consumer; do
+  "$folder/find_package/$program" || fail "$program, built with find_package, fails"
+done
 
 bash "$here/pkg_config.sh" "$cxx" "$root/usr" "$folder/pkg_config" "$version"

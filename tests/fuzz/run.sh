@@ -1,30 +1,56 @@
 #!/usr/bin/env bash
-# Lets libFuzzer look for cron expressions that break a promise, with AddressSanitizer and
+# Lets libFuzzer look for inputs that break a promise, with AddressSanitizer and
 # UndefinedBehaviorSanitizer.
-# Usage: run.sh [SECONDS] [ARGUMENTS OF LIBFUZZER]    60 seconds if nothing is said
+# Usage: run.sh [cron|line] [SECONDS] [ARGUMENTS OF LIBFUZZER]    both, each for 60 seconds
 # What it finds lies in build/fuzz; build/fuzz/cron_fuzz FILE tries it again.
 # shellcheck source=../../cmake/run-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/run-common.sh"
+targets=(cron line)
+if [[ ${1:-} =~ ^[a-z] ]]; then
+  targets=("$1")
+  shift
+fi
 seconds=${1:-60}
 shift || true
 rouse_packages ci
 
 folder=$root/build/fuzz
-mkdir -p "$folder/corpus"
-say "build/fuzz/cron_fuzz"
-"${CLANGXX:-clang++}" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined \
-  -fno-sanitize-recover=undefined -I"$root/include" -I"$root/src" \
-  "$root/tests/fuzz/cron_fuzz.cpp" "$root"/src/exec/{cron,cron_fields,time_zone}.cpp \
-  "$root/src/detail/thread_name.cpp" -o "$folder/cron_fuzz"
 
-# Each line of the corpus at some time in some zone.
-number=0
-while IFS= read -r expression; do
-  number=$((number + 1))
-  printf "\\0\\0\\0\\0\\0\\0\\0\\x$(printf %02x $((number % 32)))\\x$(printf %02x $number)%s" \
-    "$expression" >"$folder/corpus/$number"
-done <"$root/tests/fuzz/cron_corpus.txt"
+# Each line at some time in some zone.
+cron_corpus() {
+  local number=0 expression
+  while IFS= read -r expression; do
+    number=$((number + 1))
+    printf "\\0\\0\\0\\0\\0\\0\\0\\x$(printf %02x $((number % 32)))\\x$(printf %02x $number)%s" \
+      "$expression" >"$1/$number"
+  done <"$root/tests/fuzz/cron_corpus.txt"
+}
 
-say "$seconds seconds"
-cd "$folder"
-./cron_fuzz -max_total_time="$seconds" -max_len=1100 -print_final_stats=1 "$@" corpus
+# Each line with its escapes replaced.
+line_corpus() {
+  local number=0 input
+  while IFS= read -r input; do
+    number=$((number + 1))
+    printf %b "$input" >"$1/$number"
+  done <"$root/tests/fuzz/line_corpus.txt"
+}
+
+for target in "${targets[@]}"; do
+  say "build/fuzz/${target}_fuzz"
+  mkdir -p "$folder/${target}_corpus"
+  case $target in
+    cron) sources=(exec/cron.cpp exec/cron_fields.cpp exec/time_zone.cpp detail/thread_name.cpp) ;;
+    line) sources=(service/line_follower.cpp) ;;
+    *) fail "no target is called $target" ;;
+  esac
+  "${CLANGXX:-clang++}" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined \
+    -fno-sanitize-recover=undefined -I"$root/include" -I"$root/src" \
+    "$root/tests/fuzz/${target}_fuzz.cpp" "${sources[@]/#/$root/src/}" -o "$folder/${target}_fuzz"
+  "${target}_corpus" "$folder/${target}_corpus"
+done
+
+for target in "${targets[@]}"; do
+  say "$target: $seconds seconds"
+  (cd "$folder" && "./${target}_fuzz" -max_total_time="$seconds" -max_len=1100 -print_final_stats=1 \
+    "$@" "${target}_corpus")
+done

@@ -1,6 +1,6 @@
 // fd: a wait for a descriptor, which a stop, a deadline and stale hints may end or disturb.
 //
-// Code: wait_polled (src/wait/fd.cpp), Blocking::ended, arm and poll (src/wait/blocking.cpp),
+// Code: PolledFds::wait (src/wait/fd.cpp), Blocking::ended, arm and poll (src/wait/blocking.cpp),
 //   ControlBlock::poll, exchange_notified and wake (src/wait/control_block.cpp).
 //   Thread `owner` waits twice. Besides it there are a writer who makes the descriptor readable
 //   once for each wait, a thread that requests the stop, the clock, and a waker who comes late with

@@ -6,6 +6,7 @@
 #include "rouse/wait/fd.hpp"
 #include "rouse/wait/sleep.hpp"
 #include "rouse/wait/wait_any.hpp"
+#include "rouse/wait/wait_hint.hpp"
 
 #include "support/scale.hpp"
 
@@ -34,6 +35,8 @@ using namespace std::chrono_literals;
 using rouse::Event;
 using rouse::StoppableThread;
 using rouse::WaitStatus;
+using rouse::detail::Deadline;
+using rouse::detail::WaitHint;
 using rouse::test::rounds;
 using std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
@@ -108,6 +111,15 @@ TEST_F(EintrRace, TimedWaitsEndNeitherEarlyNorLate) {
        [&](auto t) {
          std::array<::pollfd, 1> fds{{{quiet_, POLLIN, 0}}};
          return rouse::wait_fds_until(fds, t, stop);
+       }},
+      {"WaitHint::wait",
+       [&](auto t) {
+         return WaitHint().wait({}, {"hint", 0}, Deadline::at(t), stop);
+       }},
+      {"WaitHint::wait for a descriptor",
+       [&](auto t) {
+         std::array<::pollfd, 1> fds{{{quiet_, POLLIN, 0}}};
+         return WaitHint().wait(fds, {"hint", 0}, Deadline::at(t), stop);
        }},
       {"StoppableThread::wait_until", [&](auto t) { return endless.wait_until(t, stop); }},
   };
@@ -215,7 +227,7 @@ TEST_F(EintrRace, StopsArriveInWaitsThatAreInterrupted) {
     StoppableThread thread([&] {
       const SignalStorm storm;
       began = true;
-      switch (i % 4) {
+      switch (i % 5) {
         case 0:
           status = never_.wait();
           break;
@@ -225,6 +237,11 @@ TEST_F(EintrRace, StopsArriveInWaitsThatAreInterrupted) {
         case 2:
           status = rouse::wait_readable(quiet_);
           break;
+        case 3: {
+          std::array<::pollfd, 1> fds{{{quiet_, POLLIN, 0}}};
+          status = WaitHint().wait(fds, {"hint", 0}, Deadline::never(), {});
+          break;
+        }
         default:
           status = rouse::wait_any(never_, nor_this_).status;
           break;

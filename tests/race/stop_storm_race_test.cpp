@@ -10,6 +10,7 @@
 #include "rouse/wait/stop_scope.hpp"
 #include "rouse/wait/this_thread.hpp"
 #include "rouse/wait/wait_any.hpp"
+#include "rouse/wait/wait_hint.hpp"
 
 #include "support/rendezvous.hpp"
 #include "support/scale.hpp"
@@ -40,6 +41,8 @@ using rouse::Event;
 using rouse::StoppableThread;
 using rouse::StopScope;
 using rouse::WaitStatus;
+using rouse::detail::Deadline;
+using rouse::detail::WaitHint;
 using rouse::test::delay;
 using rouse::test::rounds;
 using rouse::this_thread::Bind;
@@ -65,7 +68,7 @@ class Stage {
                                : steady_clock::now() + std::chrono::microseconds(random() % 40);
     WaitStatus status = WaitStatus::timeout;
     bool ready_is_true = false;  // whether `ready` is what may be told
-    switch (random() % 8) {
+    switch (random() % 9) {
       case 0:
         status = lasting.wait_until(until, token);
         ready_is_true = lasting.is_set();
@@ -96,6 +99,13 @@ class Stage {
         status = joined.wait_until(until, token);
         ready_is_true = !joined.running();
         break;
+      case 7: {
+        WaitHint hint;
+        std::array<::pollfd, 2> fds{{{quiet, POLLIN, 0}, {loud, POLLIN, 0}}};
+        status = hint.wait(fds, {"hint", 0}, Deadline::at(until), token);
+        ready_is_true = fds[0].revents == 0 && fds[1].revents == POLLIN && loud_is_ready;
+        break;
+      }
       default: {
         StopScope inner = StopScope::with_deadline(std::chrono::microseconds(random() % 40));
         const Bind bind(inner);

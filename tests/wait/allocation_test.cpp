@@ -6,6 +6,7 @@
 #include "rouse/wait/sleep.hpp"
 #include "rouse/wait/this_thread.hpp"
 #include "rouse/wait/wait_any.hpp"
+#include "rouse/wait/wait_hint.hpp"
 
 #include "support/faults/empty_pool.hpp"
 #include "support/faults/faults.hpp"
@@ -25,6 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using rouse::WaitStatus;
+using rouse::detail::Deadline;
 using rouse::test::Call;
 using rouse::test::Fault;
 
@@ -37,8 +39,11 @@ TEST(Allocation, IsNotDoneByAnyWait) {
   rouse::Event a;
   rouse::Event b;
   std::array<pollfd, 1> fds{{{pipe[0], POLLIN, 0}}};
+  std::array<pollfd, 64> many;
+  many.fill(fds[0]);
+  rouse::detail::WaitHint hint;
   const std::stop_token token = foreign.get_token();
-  std::array<WaitStatus, 6> statuses{};
+  std::array<WaitStatus, 8> statuses{};
 
   const long before = rouse::test::allocations_made();
   statuses[0] = a.wait_for(1us, token);
@@ -50,6 +55,9 @@ TEST(Allocation, IsNotDoneByAnyWait) {
     const rouse::Shield shield;
     statuses[5] = rouse::sleep_for(1us);
   }
+  statuses[6] = hint.wait({}, {"hint", 0}, Deadline::after(1us), token);
+  statuses[7] = hint.wait(many, {"hint", 0}, Deadline::after(1us), token);
+  hint.give();
   EXPECT_EQ(rouse::test::allocations_made(), before);
 
   for (const WaitStatus status : statuses) EXPECT_EQ(status, WaitStatus::timeout);

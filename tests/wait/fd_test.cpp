@@ -4,6 +4,7 @@
 #include "rouse/wait/this_thread.hpp"
 
 #include "support/observed_thread.hpp"
+#include "support/pipe.hpp"
 #include "wait/control_block.hpp"
 
 #include <fcntl.h>
@@ -26,36 +27,8 @@ namespace {
 using namespace std::chrono_literals;
 using rouse::WaitStatus;
 using rouse::test::ObservedThread;
+using rouse::test::Pipe;
 using std::chrono::steady_clock;
-
-class Pipe {
- public:
-  Pipe() { EXPECT_EQ(::pipe2(ends_, O_CLOEXEC | O_NONBLOCK), 0); }
-  ~Pipe() {
-    close_read();
-    close_write();
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-
-  int read_end() const { return ends_[0]; }
-  int write_end() const { return ends_[1]; }
-  void put() const { EXPECT_EQ(::write(ends_[1], "x", 1), 1); }
-  void fill() const {
-    const std::array<char, 4096> bytes{};
-    while (::write(ends_[1], bytes.data(), bytes.size()) > 0) {
-    }
-  }
-  void close_read() { close(ends_[0]); }
-  void close_write() { close(ends_[1]); }
-
- private:
-  static void close(int& fd) {
-    if (fd >= 0) ::close(fd);
-    fd = -1;
-  }
-  int ends_[2] = {-1, -1};
-};
 
 TEST(WaitReadable, IsReadyWhenThereIsData) {
   const Pipe pipe;

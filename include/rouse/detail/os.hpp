@@ -37,16 +37,16 @@ std::int64_t calendar_ns() noexcept;
 
 /// Sleeps while `word == expected`, at most until `deadline_ns` (INT64_MAX: no limit). Returns on a
 /// wake, a signal, the deadline or for no reason: callers look at their own state.
-void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected,
-                std::int64_t deadline_ns) noexcept;
+[[gnu::visibility("default")]] void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected,
+                                               std::int64_t deadline_ns) noexcept;
 
 /// Wakes one sleeper. Touches the word's address only, never its value.
-void futex_wake_one(Atomic<std::uint32_t>& word) noexcept;
+[[gnu::visibility("default")]] void futex_wake_one(Atomic<std::uint32_t>& word) noexcept;
 
 /// The CPU this thread runs on, or -1.
 int cpu() noexcept;
 
-void cpu_relax() noexcept;
+[[gnu::visibility("default")]] void cpu_relax() noexcept;
 
 /// Lets another thread of this CPU run, if there is one.
 void yield() noexcept;

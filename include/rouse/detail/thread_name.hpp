@@ -10,6 +10,6 @@ namespace rouse::detail {
 void set_thread_name(std::string_view name) noexcept;
 
 /// `text` with control bytes as \xNN, so that a name cannot forge lines of a log.
-std::string printable(std::string_view text);
+[[gnu::visibility("default")]] std::string printable(std::string_view text);
 
 }  // namespace rouse::detail

@@ -1,5 +1,6 @@
-// The core, the roster and the watch of the pool, and the blocks of the buffer pool, compiled once
-// more over the scheduler's seam, from the varied copies of their sources.
+// The core, the roster and the watch of the pool, the blocks of the buffer pool, and the lead of the
+// waits for files, compiled once more over the scheduler's seam, from the varied copies of their
+// sources.
 
 #include "detail/complain.cpp"
 #include "detail/one_copy.cpp"
@@ -8,6 +9,7 @@
 #include "exec/watch.cpp"
 #include "resource/block_store.cpp"
 #include "resource/shelves.cpp"
+#include "service/lead.cpp"
 #include "sync/held_locks.cpp"
 #include "sync/reader_slots.cpp"
 #include "sync/rw_lock.cpp"
@@ -27,3 +29,4 @@
 #include "wait/stop_scope.cpp"
 #include "wait/this_thread.cpp"
 #include "wait/wait_any.cpp"
+#include "wait/wait_hint.cpp"

@@ -192,9 +192,56 @@ rouse_vary(src/wait/control_block.cpp
   [=[    if (test::model::mutant("event_fd_after_polling")) ensure_event_fd();
     fds[count] = {event_fd.load]=])
 rouse_mutant(fd ready_after_the_end_is_lost src/wait/fd.cpp
-  [=[if (blocking.poll(fds, count, may_block && !ended) > 0) break;]=]
+  [=[if (blocking.poll(polled_, count, block, hint != nullptr) > 0 || hinted()) break;]=]
   [=[if (!(ended && test::model::mutant("ready_after_the_end_is_lost")) &&
-        blocking.poll(fds, count, may_block && !ended) > 0) break;]=])
+        (blocking.poll(polled_, count, block, hint != nullptr) > 0 || hinted())) break;]=])
+
+# --- hints -----------------------------------------------------------------------------------------
+
+rouse_mutant(wait_hint hint_after_the_exchange src/wait/wait_hint.cpp
+  [=[  given_.exchange(true, std::memory_order_release);]=]
+  [=[  const bool late = test::model::mutant("hint_after_the_exchange");
+  if (!late) given_.exchange(true, std::memory_order_release);]=])
+rouse_vary(src/wait/wait_hint.cpp
+  [=[  return wake;]=]
+  [=[  if (late) given_.exchange(true, std::memory_order_release);
+  return wake;]=])
+rouse_mutant(wait_hint hint_is_stored src/wait/wait_hint.cpp
+  [=[  if (!late) given_]=]
+  [=[  if (test::model::mutant("hint_is_stored")) given_.store(true, std::memory_order_release);
+  else if (!late) given_]=])
+rouse_mutant(wait_hint sleeper_is_not_looked_for src/wait/wait_hint.cpp
+  [=[static_cast<std::uint8_t>(wake.thread_->exchange_notified());]=]
+  [=[test::model::mutant("sleeper_is_not_looked_for")
+                   ? std::uint8_t{0}
+                   : static_cast<std::uint8_t>(wake.thread_->exchange_notified());]=])
+rouse_mutant(wait_hint wake_is_forgotten src/wait/wait_hint.cpp
+  [=[  thread_->wake(]=]
+  [=[  if (!test::model::mutant("wake_is_forgotten")) thread_->wake(]=])
+rouse_mutant(wait_hint looked_at_before_the_first_park_only src/wait/wait_hint.cpp
+  [=[      blocking.park();]=]
+  [=[      blocking.park();
+      if (test::model::mutant("looked_at_before_the_first_park_only")) {
+        while (!blocking.ended()) blocking.park();
+      }]=])
+rouse_mutant(wait_hint ended_before_given src/wait/wait_hint.cpp
+  [=[    while (!given_.load(std::memory_order_relaxed)) {]=]
+  [=[    while (!given_.load(std::memory_order_relaxed) ||
+           (test::model::mutant("ended_before_given") && blocking.ended())) {]=])
+rouse_mutant(wait_hint polls_without_hints src/wait/blocking.cpp
+  [=[const bool hear_hints = may_be_hinted ||]=]
+  [=[const bool hear_hints = (may_be_hinted && !test::model::mutant("polls_without_hints")) ||]=])
+rouse_mutant(wait_hint polled_hint_is_not_looked_at src/wait/fd.cpp
+  [=[return hint != nullptr && hint->load(std::memory_order_relaxed); };]=]
+  [=[
+    return hint != nullptr && !test::model::mutant("polled_hint_is_not_looked_at") &&
+           hint->load(std::memory_order_relaxed);
+  };]=])
+rouse_mutant(wait_hint hint_hides_the_descriptor src/wait/fd.cpp
+  [=[    callers_[i].revents = polled_[i].revents;]=]
+  [=[    if (!hinted() || !test::model::mutant("hint_hides_the_descriptor")) {
+      callers_[i].revents = polled_[i].revents;
+    }]=])
 
 # --- events ----------------------------------------------------------------------------------------
 
@@ -1054,3 +1101,80 @@ rouse_mutant(block_store cleared_before_the_close src/resource/block_store.cpp
   [=[  if (test::model::mutant("cleared_before_the_close")) clear_shelves();
   shelves_.close();
   if (!test::model::mutant("cleared_before_the_close")) clear_shelves();]=])
+
+# --- the lead of waits -----------------------------------------------------------------------------
+
+rouse_vary(src/service/lead.hpp
+  [=[  ~LeadMember() { resign(); }]=]
+  [=[  ~LeadMember() {
+    leaves_ = true;
+    resign();
+  }]=])
+rouse_vary(src/service/lead.hpp
+  [=[  Role role_ = Role::none;]=]
+  [=[  bool leaves_ = false;
+  Role role_ = Role::none;]=])
+rouse_mutant(lead leave_does_not_pass_on src/service/lead.cpp
+  [=[    if (!lead_.led_ && lead_.first_ != nullptr) ]=]
+  [=[    LeadMember* const heir = lead_.first_;
+    const bool passes = !(leaves_ && test::model::mutant("leave_does_not_pass_on"));
+    if (passes && !lead_.led_ && lead_.first_ != nullptr) ]=])
+rouse_mutant(lead resign_does_not_pass_on src/service/lead.cpp
+  [=[    if (passes && ]=]
+  [=[    if (!(!leaves_ && test::model::mutant("resign_does_not_pass_on")) && passes && ]=])
+rouse_mutant(lead only_the_leader_passes_on src/service/lead.cpp
+  [=[ && passes && ]=]
+  [=[ && passes &&
+        (role == Role::leads || !test::model::mutant("only_the_leader_passes_on")) && ]=])
+rouse_mutant(lead heir_may_be_oneself src/service/lead.cpp
+  [=[    if (role == Role::follows) unlink();
+    LeadMember* const heir = lead_.first_;]=]
+  [=[    LeadMember* heir = lead_.first_;
+    if (role == Role::follows) unlink();
+    if (!test::model::mutant("heir_may_be_oneself")) heir = lead_.first_;]=])
+rouse_mutant(lead heir_marked_after_the_lock src/service/lead.cpp
+  [=[ wake = lead_.first_->hint_.mark();]=]
+  [=[ {
+      if (test::model::mutant("heir_marked_after_the_lock")) {
+        late = heir;
+      } else {
+        wake = heir->hint_.mark();
+      }
+    }]=])
+rouse_vary(src/service/lead.cpp
+  [=[  std::optional<WaitHint::Wake> wake;]=]
+  [=[  LeadMember* late = nullptr;
+  std::optional<WaitHint::Wake> wake;]=])
+rouse_vary(src/service/lead.cpp
+  [=[  if (wake) (*wake)();]=]
+  [=[  if (late != nullptr) late->hint_.give();
+  if (wake) (*wake)();]=])
+rouse_mutant(lead follower_stays_when_it_leaves src/service/lead.cpp
+  [=[    if (role == Role::follows) unlink();
+    if (!test]=]
+  [=[    if (role == Role::follows && !(leaves_ &&
+                                   test::model::mutant("follower_stays_when_it_leaves"))) {
+      unlink();
+    }
+    if (!test]=])
+rouse_mutant(lead lead_is_kept src/service/lead.cpp
+  [=[    if (role == Role::leads) lead_.led_ = false;]=]
+  [=[    if (role == Role::leads && !test::model::mutant("lead_is_kept")) lead_.led_ = false;]=])
+rouse_mutant(lead take_does_not_lead src/service/lead.cpp
+  [=[  lead_.led_ = true;]=]
+  [=[  if (!test::model::mutant("take_does_not_lead")) lead_.led_ = true;]=])
+rouse_mutant(lead take_without_the_lock src/service/lead.cpp
+  [=[bool LeadMember::take() noexcept {
+  const LockGuard guard(lead_.lock_);]=]
+  [=[bool LeadMember::take() noexcept {
+  Lock another;
+  const LockGuard guard(test::model::mutant("take_without_the_lock") ? another : lead_.lock_);]=])
+rouse_mutant(lead nobody_follows src/service/lead.cpp
+  [=[    if (role_ == Role::none) link();
+    role_ = Role::follows;]=]
+  [=[    if (test::model::mutant("nobody_follows")) return false;
+    if (role_ == Role::none) link();
+    role_ = Role::follows;]=])
+rouse_mutant(lead leader_follows_too src/service/lead.cpp
+  [=[  if (role_ == Role::follows) unlink();]=]
+  [=[  if (role_ == Role::follows && !test::model::mutant("leader_follows_too")) unlink();]=])

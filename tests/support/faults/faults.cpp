@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,7 +23,9 @@
 #include <csignal>
 #include <cstdarg>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace {
@@ -38,6 +42,9 @@ struct Site {
 constinit Site sites[static_cast<int>(Call::write) + 1];
 constinit std::atomic<long> made{0};
 constinit std::atomic<long> live{0};
+// Where the library is that is spared.
+constinit std::atomic<std::uintptr_t> spared_begin{0};
+constinit std::atomic<std::uintptr_t> spared_end{0};
 
 Site& site_of(Call call) noexcept { return sites[static_cast<int>(call)]; }
 
@@ -87,9 +94,24 @@ constinit Hidden<decltype(::read)> next_read("read");
 constinit Hidden<decltype(::write)> next_write("write");
 constinit Hidden<decltype(::syscall)> next_syscall("syscall");
 
+// Whether it is called by the library that is spared, directly or not.
+bool is_spared() noexcept {
+  if (spared_end == 0) return false;
+  bool found = false;
+  const auto look = [](::_Unwind_Context* frame, void* result) {
+    const std::uintptr_t address = ::_Unwind_GetIP(frame);
+    if (address < spared_begin || address >= spared_end) return ::_URC_NO_REASON;
+    *static_cast<bool*>(result) = true;
+    return ::_URC_END_OF_STACK;
+  };
+  ::_Unwind_Backtrace(look, &found);
+  return found;
+}
+
 void* allocate(std::size_t size, std::size_t alignment) {
   made.fetch_add(1, std::memory_order_relaxed);
-  if (fault_of(Call::allocation) != 0) throw std::bad_alloc();
+  const bool watched = site_of(Call::allocation).first.load() != LONG_MAX;
+  if (watched && !is_spared() && fault_of(Call::allocation) != 0) throw std::bad_alloc();
   void* memory = nullptr;
   if (::posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0) {
     throw std::bad_alloc();
@@ -123,6 +145,23 @@ long Fault::failed() const noexcept {
 }
 
 long Fault::calls() const noexcept { return site_of(call_).calls; }
+
+SparedLibrary::SparedLibrary(const char* name) noexcept {
+  const auto look = [](::dl_phdr_info* library, std::size_t, void* part_of_name) {
+    if (std::strstr(library->dlpi_name, static_cast<const char*>(part_of_name)) == nullptr) {
+      return 0;
+    }
+    for (int i = 0; i < library->dlpi_phnum; ++i) {
+      const auto& segment = library->dlpi_phdr[i];
+      if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+      spared_begin = library->dlpi_addr + segment.p_vaddr;
+      spared_end = spared_begin + segment.p_memsz;
+    }
+    return 1;
+  };
+  ::dl_iterate_phdr(look, const_cast<char*>(name));
+}
+SparedLibrary::~SparedLibrary() { spared_end = 0; }
 
 long allocations_made() noexcept { return made; }
 long live_allocations() noexcept { return live; }

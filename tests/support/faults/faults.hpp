@@ -54,6 +54,17 @@ class [[nodiscard]] Fault {
   const Call call_;
 };
 
+/// While it lives, no allocation fails, nor is counted by a Fault, that a shared library makes or
+/// has others make: one which does not survive that, of whose file `name` is a part. One at a time.
+class [[nodiscard]] SparedLibrary {
+ public:
+  explicit SparedLibrary(const char* name) noexcept;
+  ~SparedLibrary();
+
+  SparedLibrary(const SparedLibrary&) = delete;
+  SparedLibrary& operator=(const SparedLibrary&) = delete;
+};
+
 /// Since the program began.
 [[nodiscard]] long allocations_made() noexcept;
 [[nodiscard]] long live_allocations() noexcept;

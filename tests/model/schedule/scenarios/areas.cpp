@@ -11,6 +11,7 @@ std::span<const Area> areas() {
       {"event_watch", event_watch_scenarios()},
       {"permits", permits_scenarios()},
       {"fd", fd_scenarios()},
+      {"wait_hint", wait_hint_scenarios()},
       {"raise", raise_scenarios()},
       {"stop_scope", stop_scope_scenarios()},
       {"stop_all", stop_all_scenarios()},
@@ -21,6 +22,7 @@ std::span<const Area> areas() {
       {"block_list", block_list_scenarios()},
       {"shelves", shelves_scenarios()},
       {"block_store", block_store_scenarios()},
+      {"lead", lead_scenarios()},
   };
   return all;
 }

@@ -14,6 +14,7 @@ std::span<const Scenario> wait_any_scenarios();
 std::span<const Scenario> event_watch_scenarios();
 std::span<const Scenario> permits_scenarios();
 std::span<const Scenario> fd_scenarios();
+std::span<const Scenario> wait_hint_scenarios();
 std::span<const Scenario> raise_scenarios();
 std::span<const Scenario> stop_scope_scenarios();
 std::span<const Scenario> stop_all_scenarios();
@@ -24,5 +25,6 @@ std::span<const Scenario> watch_scenarios();
 std::span<const Scenario> block_list_scenarios();
 std::span<const Scenario> shelves_scenarios();
 std::span<const Scenario> block_store_scenarios();
+std::span<const Scenario> lead_scenarios();
 
 }  // namespace rouse::test::model
