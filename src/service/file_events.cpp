@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +18,8 @@ using EventsGuard = std::lock_guard<std::mutex>;
 
 // A queue that never runs dry must not keep the leader from a stop.
 constexpr int reads_per_dispatch = 16;
+
+constexpr std::size_t largest_event = sizeof(::inotify_event) + NAME_MAX + 1;
 
 }  // namespace
 
@@ -122,6 +125,8 @@ void FileEvents::dispatch(std::span<const ::pollfd, polled> fds) noexcept {
         tell(event, event.len == 0 ? std::string_view() : std::string_view(event.name), *wakes);
         at += sizeof event + event.len;
       }
+      // Room was left for another one: there was none.
+      if (static_cast<std::size_t>(got) + largest_event <= buffer.size()) break;
     }
   }
   wakes->make();

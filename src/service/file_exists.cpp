@@ -244,7 +244,7 @@ class FileState final : public ConditionState {
     const std::uint32_t mask = new_entries | (recursive_ ? lost_entries : 0);
     const auto watch = watch_inode(watcher, fd, mask, one_entry_ ? glob_ : "");
     if (watch) directories_.emplace(*watch, relative);
-    told_ = told_ && watch && tells_changes(fd);
+    told_ = told_ && watch;
   }
 
   const std::string directory_;

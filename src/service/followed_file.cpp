@@ -93,7 +93,7 @@ void FollowedFile::begin_wait() noexcept {
 bool FollowedFile::watch(FileWatcher& watcher) {
   if (!watch_) {
     watch_ = watch_inode(watcher, fd_.get(), followed_events);
-    told_ = watch_ && tells_changes(fd_.get());
+    told_ = watch_.has_value();
   }
   return told_;
 }

@@ -77,17 +77,9 @@ UniqueFd PathWatch::walk(FileWatcher& watcher) {
   const std::vector<FileWatch> old = std::exchange(watches_, {});
   told_ = true;
   UniqueFd at;
-  ::dev_t device = 0;
-  const auto go_to = [&](UniqueFd next, ::dev_t on) {
-    at = std::move(next);
-    if (on != device) told_ = tells_changes(at.get()) && told_;
-    device = on;
-  };
   const auto go_to_root = [&] {
-    UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    struct stat status {};
-    if (!root || ::fstat(root.get(), &status) != 0) fail(errno);
-    go_to(std::move(root), status.st_dev);
+    at.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!at) fail(errno);
   };
   const auto walk_on = [&]() -> bool {
     std::vector<std::string> rest;
@@ -124,8 +116,9 @@ UniqueFd PathWatch::walk(FileWatcher& watcher) {
         continue;
       }
       if (!last && !S_ISDIR(status.st_mode)) return false;
-      go_to(std::move(next), status.st_dev);
+      at = std::move(next);
     }
+    told_ = tells_changes(at.get()) && told_;
     return true;
   };
   const bool found = walk_on();
@@ -178,6 +171,7 @@ bool tells_changes(int fd) noexcept {
 
 std::optional<FileWatch> watch_inode(FileWatcher& watcher, int fd, std::uint32_t mask,
                                      std::string_view only) {
+  if (!tells_changes(fd)) return std::nullopt;
   // By the descriptor, so that it is this inode and no other.
   std::array<char, 32> path;
   std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", fd);

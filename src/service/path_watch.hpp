@@ -59,7 +59,8 @@ bool means_absent(int error) noexcept;
 /// Whether the file system of `fd` tells of all changes by inotify.
 bool tells_changes(int fd) noexcept;
 
-/// Watches the inode of `fd`, an O_PATH descriptor too.
+/// Watches the inode of `fd`, an O_PATH descriptor too. Nothing if that may not be watched, or its
+/// file system does not tell of all changes: a server that is gone must not hold up all waits.
 std::optional<FileWatch> watch_inode(FileWatcher& watcher, int fd, std::uint32_t mask,
                                      std::string_view only = {});
 

@@ -289,10 +289,12 @@ std::vector<BoundSocket> read_proc_net(Protocol protocol, std::uint16_t port) {
     for (std::string_view rest = text; !rest.empty();) {
       const std::string_view line = rest.substr(0, rest.find('\n'));
       rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-      if (auto socket = parse_socket(line, protocol, port)) {
-        socket->v6_only = v6_only;
-        sockets.push_back(*socket);
-      }
+      auto socket = parse_socket(line, protocol, port);
+      // The list is read page by page while others come and go: one may be in it twice.
+      const auto is_it = [&socket](const BoundSocket& each) { return each.inode == socket->inode; };
+      if (!socket || std::ranges::any_of(sockets, is_it)) continue;
+      socket->v6_only = v6_only;
+      sockets.push_back(*socket);
     }
   }
   return sockets;

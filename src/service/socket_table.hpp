@@ -49,7 +49,8 @@ std::vector<BoundSocket> sockets_on_port(Protocol protocol, std::uint16_t port);
 /// without the module, or cut off.
 std::optional<std::vector<BoundSocket>> ask_sock_diag(Protocol protocol, std::uint16_t port);
 /// It does not tell which sockets are v6_only: they are taken for what the system makes them unless
-/// told otherwise (/proc/sys/net/ipv6/bindv6only).
+/// told otherwise (/proc/sys/net/ipv6/bindv6only). It is no snapshot: one that is there may be
+/// missed at the very moment in which others end.
 std::vector<BoundSocket> read_proc_net(Protocol protocol, std::uint16_t port);
 
 }  // namespace rouse::detail

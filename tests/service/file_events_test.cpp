@@ -237,6 +237,7 @@ TEST_F(FileEventsOf, TooManyNewsAreEverything) {
 TEST_F(FileEventsOf, NobodyMissesNewsForWantOfMemory) {
   const std::string file = directory_ / "file";
   const std::string top = path();
+  const WaitHint first;  // makes what each thread needs for its waits
   long failed = 0;
   (void)fail_each(Call::allocation, ENOMEM, [&](const Fault& fault) {
     WaitHint hint;

@@ -240,11 +240,11 @@ TEST(WaitLoop, EndsByItsTokenWhileItBlocks) {
 
 TEST(WaitLoop, EndsAtTheEarlierOfItsTimeAndItsScopes) {
   const TemporaryDirectory directory;
-  StopScope soon = StopScope::with_deadline(milliseconds(5));
+  StopScope early = StopScope::with_deadline(milliseconds(5));
   {
-    const this_thread::Bind bind(soon);
+    const this_thread::Bind bind(early);
     EXPECT_EQ(wait_in_vain(directory), WaitStatus::stopped);
-    EXPECT_EQ(soon.reason().kind, StopReason::deadline);
+    EXPECT_EQ(early.reason().kind, StopReason::deadline);
   }
   StopScope late = StopScope::with_deadline(hours(1));
   const this_thread::Bind bind(late);

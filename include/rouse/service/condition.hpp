@@ -33,6 +33,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -59,7 +60,7 @@ class WaitTime {
  public:
   template <class Rep, class Period>
   constexpr WaitTime(const std::chrono::duration<Rep, Period>& d) noexcept  // NOLINT: implicit
-      : ns_(detail::saturated_ns(d)) {}
+      : ns_(std::max(std::int64_t{0}, detail::saturated_ns(d))) {}
 
   constexpr std::chrono::nanoseconds nanoseconds() const noexcept {
     return std::chrono::nanoseconds(ns_);
