@@ -1,6 +1,6 @@
-// The core, the roster and the watch of the pool, the blocks of the buffer pool, and the lead of the
-// waits for files, compiled once more over the scheduler's seam, from the varied copies of their
-// sources.
+// The core, the roster and the watch of the pool, the blocks of the buffer pool, and the lead of
+// the waits for files, compiled once more over the scheduler's seam, from the varied copies of
+// their sources.
 
 #include "detail/complain.cpp"
 #include "detail/one_copy.cpp"
