@@ -386,12 +386,13 @@ TEST_F(FileEventsOf, WhoEverLeavesTheOthersAreStillTold) {
 TEST_F(FileEventsOf, WhoIsBusyWithALookDoesNotHoldTheOthersUp) {
   Event gate;
   std::atomic<int> busy{0};
+  Event both_busy;
   const auto wait_busily = [&] {
     int calls = 0;
     const auto blocks = holds(
         [&] {
           if (++calls == 2) {
-            busy.fetch_add(1);
+            if (busy.fetch_add(1) + 1 == 2) both_busy.set();
             (void)gate.wait();
           }
           return false;
@@ -401,7 +402,7 @@ TEST_F(FileEventsOf, WhoIsBusyWithALookDoesNotHoldTheOthersUp) {
   };
   ObservedCall one(wait_busily);
   ObservedCall two(wait_busily);
-  while (busy.load() < 2) std::this_thread::yield();
+  EXPECT_EQ(both_busy.wait(), WaitStatus::ready);
   ObservedCall free([&] { return wait_until_file_exists(path(), "file", told); });
   free.await_blocked();
   make("file");
@@ -419,9 +420,10 @@ TEST_F(FileEventsOf, AnOverflowHasEverybodyLookAgain) {
   make("a");
   Event gate;
   std::atomic<int> paused{0};
+  Event all_paused;
   const auto wait_at_gate = [&](const Condition& file) {
     return wait_with_pause(file, [&] {
-      paused.fetch_add(1);
+      if (paused.fetch_add(1) + 1 == 4) all_paused.set();
       (void)gate.wait();
     });
   };
@@ -429,7 +431,7 @@ TEST_F(FileEventsOf, AnOverflowHasEverybodyLookAgain) {
   ObservedCall glob([&] { return wait_at_gate(file_exists(path(), "gl?b", told)); });
   ObservedCall tree([&] { return wait_at_gate(file_exists(path(), "deep", told_of_tree)); });
   ObservedCall gone([&] { return wait_at_gate(until::file_gone(directory_ / "tree", told)); });
-  while (paused.load() < 4) std::this_thread::yield();
+  EXPECT_EQ(all_paused.wait(), WaitStatus::ready);
   // Two events each.
   const std::string a = directory_ / "a";
   const std::string b = directory_ / "b";

@@ -161,14 +161,15 @@ TEST(WaitLoop, GoesOnWithALongLookWithoutAPause) {
 
 TEST(WaitLoop, EndsALookThatNeverEnds) {
   std::string log;
-  std::atomic<int> looks{0};
+  int looks = 0;
+  Event many;
   const auto endless = scripted(log, 'a', [&](detail::Sources&) {
-    looks.fetch_add(1, std::memory_order_relaxed);
+    if (++looks == 100) many.set();
     return detail::Look::more;
   });
   std::stop_source source;
   ObservedCall wait([&] { return wait_until(endless, very_long, source.get_token()); });
-  while (looks.load(std::memory_order_relaxed) < 100) std::this_thread::yield();
+  EXPECT_EQ(many.wait(), WaitStatus::ready);
   source.request_stop();
   EXPECT_EQ(wait.result(), WaitStatus::stopped);
   EXPECT_EQ(wait_until(endless, {.timeout = milliseconds(5)}), WaitStatus::timeout);
