@@ -13,6 +13,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>

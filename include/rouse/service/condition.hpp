@@ -33,7 +33,6 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -60,7 +59,9 @@ class WaitTime {
  public:
   template <class Rep, class Period>
   constexpr WaitTime(const std::chrono::duration<Rep, Period>& d) noexcept  // NOLINT: implicit
-      : ns_(std::max(std::int64_t{0}, detail::saturated_ns(d))) {}
+      : ns_(detail::saturated_ns(d)) {
+    if (ns_ < 0) ns_ = 0;
+  }
 
   constexpr std::chrono::nanoseconds nanoseconds() const noexcept {
     return std::chrono::nanoseconds(ns_);
