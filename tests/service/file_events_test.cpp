@@ -510,10 +510,12 @@ class ForeignEvents {
 TEST_F(FileEventsOf, NobodyIsWokenWhileNothingHappens) {
   const milliseconds idle(rounds(1000));
   make("there");
+  directory_.write("log", "one\ntwo\n");
   const std::array conditions = {Condition(file_exists(path(), "none")),
                                  Condition(file_exists(path(), "none*", {.recursive = true})),
                                  Condition(file_exists(directory_ / "no/such", "none")),
-                                 until::file_gone(directory_ / "there")};
+                                 until::file_gone(directory_ / "there"),
+                                 Condition(until::line_matches(directory_ / "log", "none"))};
   std::array<std::atomic<int>, conditions.size()> ids{};
   std::array<long, conditions.size()> sleeps{};
   std::stop_source source;
