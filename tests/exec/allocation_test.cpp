@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <latch>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -94,19 +95,26 @@ TEST(PoolAllocation, IsNotDoneBySubmitOfASmallCallable) {
   EXPECT_EQ(calls, (times + 2) * jobs_at_once);
 }
 
-// On a thread that has never waited, while two jobs wait.
+// On a thread that has never waited, while two jobs last until it was refused the memory for that.
 TEST(PoolAllocation, IsNotNeededByTheDestructor) {
   std::optional<ThreadPool> pool(std::in_place,
                                  rouse::ThreadPoolOptions{.min_threads = 2, .max_threads = 2});
-  const Gate gate(*pool, Gate::opened_by_stop);
+  std::atomic<const Fault*> fault{nullptr};
+  std::latch at_work(2);
+  for (int i = 0; i < 2; ++i) {
+    pool->post([&] {
+      at_work.count_down();
+      while (fault == nullptr || !fault.load()->reached()) std::this_thread::yield();
+    });
+  }
+  at_work.wait();
   const rouse::test::EmptyPool empty;
-  bool asked_for = false;
   std::thread([&] {
     const Fault out_of_memory(Call::allocation, ENOMEM, 0, LONG_MAX);
+    fault = &out_of_memory;
     pool.reset();
-    asked_for = out_of_memory.reached();
+    EXPECT_TRUE(out_of_memory.reached());
   }).join();
-  EXPECT_TRUE(asked_for);
 }
 
 }  // namespace
