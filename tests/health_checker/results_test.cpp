@@ -69,6 +69,68 @@ TEST(Results, MayBeUpdatedByManyThreads) {
   for (const Row& each : results.rows()) EXPECT_EQ(each.last.message, each.name);
 }
 
+TEST(Results, TellWhatHasChanged) {
+  Results results;
+  results.add("a", "tcp");
+  results.add("b", "tcp", "group");
+  std::uint64_t seen = 0;
+  Results::Changes changes = results.changes_since(seen);
+  EXPECT_TRUE(changes.all);
+  ASSERT_EQ(changes.rows.size(), 2U);
+  EXPECT_EQ(changes.rows[1].group, "group");
+
+  changes = results.changes_since(seen);
+  EXPECT_FALSE(changes.all);
+  EXPECT_TRUE(changes.rows.empty());
+
+  results.update("b", Status::warning, {.status = Status::warning});
+  changes = results.changes_since(seen);
+  EXPECT_FALSE(changes.all);
+  ASSERT_EQ(changes.rows.size(), 1U);
+  EXPECT_EQ(changes.rows[0].name, "b");
+  EXPECT_EQ(changes.rows[0].runs, 1U);
+
+  results.arrange({"b"});
+  changes = results.changes_since(seen);
+  EXPECT_TRUE(changes.all);
+  ASSERT_EQ(changes.rows.size(), 2U);
+  EXPECT_EQ(changes.rows[0].name, "b");
+
+  results.remove("b");
+  changes = results.changes_since(seen);
+  EXPECT_TRUE(changes.all);
+  ASSERT_EQ(changes.rows.size(), 1U);
+  EXPECT_FALSE(results.row("b"));
+  results.update("b", Status::ok, {});
+  EXPECT_TRUE(results.changes_since(seen).rows.empty()) << "it was removed while it ran";
+}
+
+TEST(Results, KnowSinceWhenAStateIs) {
+  Results results;
+  results.add("a", "tcp");
+  results.update("a", Status::ok, {.status = Status::ok});
+  const auto since = results.row("a")->since;
+  results.update("a", Status::ok, {.status = Status::ok});
+  EXPECT_EQ(results.row("a")->since, since);
+  EXPECT_GE(results.row("a")->when, since);
+  results.update("a", Status::critical, {.status = Status::critical});
+  EXPECT_GE(results.row("a")->since, since);
+  EXPECT_EQ(results.history("a").back().runs, 3U);
+  EXPECT_TRUE(results.history("b").empty());
+}
+
+TEST(Results, WakeWhoHasSubscribed) {
+  Results results;
+  results.add("a", "tcp");
+  Results::Subscription news(results);
+  EXPECT_EQ(news.wait_for(0s), rouse::WaitStatus::timeout) << "nothing since it was made";
+  rouse::StoppableThread updater([&] { results.update("a", Status::ok, {}); });
+  updater.start();
+  EXPECT_EQ(news.wait(), rouse::WaitStatus::ready);
+  updater.join();
+  EXPECT_EQ(news.wait_for(0s), rouse::WaitStatus::timeout) << "heard already";
+}
+
 TEST(Table, AlignsItsColumns) {
   const auto lines = lines_of(table_text(
       {row("web", Status::ok, "fine"), row("Größe", Status::critical, "no"), {.name = "new"}}, now,
