@@ -4,7 +4,10 @@
 // A checker knows nothing of threads, periods or configuration files, so a test calls check() as it
 // is. It waits only through rouse (or in a child process), so that a stop ends it wherever it is.
 
+#include "rouse/service/condition.hpp"
+
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -40,6 +43,15 @@ class BaseChecker {
   /// wrong with the target is a result; an exception means that the check itself is broken (the
   /// caller makes it `unknown`).
   virtual CheckResult check(std::stop_token stop) = 0;
+
+  /// What makes it worthwhile to run the check before its time: it runs at once when one of them
+  /// holds. Asked at the start and after each run. Nothing: what was said last still counts. Some:
+  /// these are waited for instead, until one of them holds; none of them: the period is all there
+  /// is.
+  virtual std::optional<std::vector<rouse::Condition>> new_events() { return std::nullopt; }
+
+  /// One of them has held. Called before the run that follows, and perhaps during another one.
+  virtual void noticed() {}
 };
 
 }  // namespace health

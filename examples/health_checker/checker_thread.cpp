@@ -1,57 +1,118 @@
 #include "checker_thread.hpp"
 
-#include "rouse/wait/wait_any.hpp"
+#include "rouse/service/autowait.hpp"
 
-#include "runner.hpp"
-
-#include <chrono>
+#include <algorithm>
+#include <exception>
+#include <string>
 #include <utility>
 
 namespace health {
+namespace {
 
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
-CheckerThread::CheckerThread(const CheckConfig& check, OnReport on_report, OnError on_error)
-    : StoppableThread(
-          {.name = check.name, .stack_size = stack_size, .on_error = std::move(on_error)}),
-      check_(check),
-      schedule_(check.name, check.period),
-      on_report_(std::move(on_report)),
-      tracker_(check.rise, check.fall) {}
-
-// `stop` is this thread's own: every wait below obeys it without being given it.
-void CheckerThread::run(std::stop_token /*stop*/) {
-  steady_clock::time_point due = steady_clock::now() + schedule_.first_delay();
-  for (bool first = true;; first = false) {
-    const rouse::AnyReady woken = rouse::wait_any(requested_, due);
-    if (woken.status == rouse::WaitStatus::stopped) return;
-    const bool requested = woken.status == rouse::WaitStatus::ready;
-    if (requested) requested_.clear();  // before the run: a request during it asks for another one
-
-    if (first) {
-      due = steady_clock::now() + schedule_.from_first_to_beat(system_clock::now());
-    } else if (!requested) {
-      due += schedule_.period();
-    }
-    if (!run_once(requested)) return;
-    due = schedule_.upcoming(due, steady_clock::now());
+std::string message_of(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
   }
 }
 
-bool CheckerThread::run_once(bool requested) {
-  const std::optional<CheckResult> result = run_check(*check_.checker, check_.timeout);
-  if (!result) return false;
-  const std::optional<Status> before = tracker_.state();
-  tracker_.add(result->status);
-  on_report_({.check = check_,
-              .result = *result,
-              .state = *tracker_.state(),
-              .before = before,
-              .against = tracker_.against(),
-              .needed = tracker_.needed(),
-              .requested = requested});
-  return true;
+rouse::ThreadOptions options_for(const CheckConfig& check, const EngineHandlers& handlers) {
+  // What the check itself throws is a result; this ends the thread.
+  const auto on_error = [name = check.name,
+                         trouble = handlers.on_trouble](const std::exception_ptr& exception) {
+    trouble(name, "is no longer checked: " + message_of(exception));
+  };
+  return {.name = check.name, .stack_size = CheckerThread::stack_size, .on_error = on_error};
+}
+
+}  // namespace
+
+CheckerThread::CheckerThread(CheckConfig check, const EngineHandlers& handlers)
+    : StoppableThread(options_for(check, handlers)),
+      on_trouble_(handlers.on_trouble),
+      task_(std::move(check), handlers.on_report),
+      schedule_(task_.config().name, task_.config().period) {}
+
+// `stop` is this thread's own: every wait below obeys it without being given it.
+void CheckerThread::run(std::stop_token /*stop*/) {
+  Time beat = first_run();
+  renew_events();
+  Time recheck = Time::max();
+  for (bool first = true;; first = false) {
+    const Time due = std::min(beat, recheck);
+    const rouse::AnyReady woken = wait_until(due);
+    if (woken.status == rouse::WaitStatus::stopped) return;
+    const Time now = steady_clock::now();
+    if (now >= beat || first) beat = next_beat(beat, first, now);
+
+    Asked asked = Asked::by_the_clock;
+    if (woken.status == rouse::WaitStatus::timeout) {
+      lag_.add(now - due);
+    } else if (woken.index == 0) {
+      asked = Asked::by_somebody;
+      requested_.clear();  // before the run: a request during it asks for another one
+    } else {
+      asked = Asked::by_an_event;
+      task_.noticed();
+      events_.clear();
+    }
+    if (!run_once(asked)) return;
+
+    const auto soon = task_.recheck_after();
+    recheck = soon ? steady_clock::now() + *soon : Time::max();
+    // What was missed, by a slow check or while the machine slept, is not made up for.
+    if (steady_clock::now() >= beat) beat = next_beat(beat, false, steady_clock::now());
+  }
+}
+
+CheckerThread::Time CheckerThread::first_run() const {
+  const Time now = steady_clock::now();
+  return task_.config().cron ? next_by_calendar(now) : now + schedule_.first_delay();
+}
+
+CheckerThread::Time CheckerThread::next_beat(Time beat, bool first, Time now) const {
+  if (task_.config().cron) return next_by_calendar(now);
+  return first ? now + schedule_.from_first_to_beat(system_clock::now())
+               : schedule_.upcoming(beat, now);
+}
+
+CheckerThread::Time CheckerThread::next_by_calendar(Time now) const {
+  const auto date = system_clock::now();
+  const auto next = task_.config().cron->next(date);
+  return next ? now + (*next - date) : Time::max();
+}
+
+rouse::AnyReady CheckerThread::wait_until(Time due) {
+  if (!events_.empty()) {
+    std::vector<rouse::Condition> conditions{rouse::until::event_set(requested_)};
+    conditions.insert(conditions.end(), events_.begin(), events_.end());
+    try {
+      return rouse::wait_until_any(conditions, {.timeout = due - steady_clock::now()});
+    } catch (const std::exception& error) {
+      events_.clear();
+      on_trouble_(check().name, std::string("no event tells of it: ") + error.what());
+    }
+  }
+  return rouse::wait_any(requested_, due);
+}
+
+bool CheckerThread::run_once(Asked asked) {
+  at_work_ = true;
+  const bool ended = task_.run(asked);
+  at_work_ = false;
+  renew_events();
+  return ended;
+}
+
+void CheckerThread::renew_events() {
+  if (auto events = task_.new_events()) events_ = *std::move(events);
 }
 
 }  // namespace health

@@ -1,12 +1,16 @@
 #include "config.hpp"
 
+#include "checkers/fd.hpp"
+#include "checkers/text.hpp"
 #include "config_file.hpp"
 #include "display.hpp"
 #include "registry.hpp"
 #include "suggest.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <sstream>
 #include <utility>
 
 namespace health {
@@ -20,13 +24,32 @@ constexpr int most_in_a_row = 100;
 constexpr milliseconds least_period = 1s;
 constexpr milliseconds most_period = 24h;
 constexpr milliseconds least_timeout = 10ms;
+constexpr milliseconds least_recheck = 100ms;
+constexpr std::size_t most_at_once = 4096;
 
 struct Defaults {
   milliseconds period = 60s;
   milliseconds timeout = 10s;
   int rise = 1;
   int fall = 1;
+  std::optional<milliseconds> recheck;
 };
+
+// "127.0.0.1:8080", "[::1]:8080". False if it is neither.
+bool parse_listen(std::string_view text, ServerConfig& server) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  std::string_view address = text.substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) {
+    address = address.substr(1, address.size() - 2);
+  } else if (address.find(':') != std::string_view::npos) {
+    return false;
+  }
+  const std::string_view port = text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
+  server.address = address;
+  return error == std::errc{} && end == port.data() + port.size() && !address.empty();
+}
 
 class ConfigReader {
  public:
@@ -35,23 +58,58 @@ class ConfigReader {
 
   Config read() {
     Settings top(root_, "", file_, errors_);
+    config_.engine = top.choice("engine", {"pool", "threads"}) == "pool" ? EngineKind::pool
+                                                                         : EngineKind::threads;
+    config_.most_at_once = static_cast<std::size_t>(
+        top.integer("most_at_once", static_cast<std::int64_t>(config_.most_at_once), 1,
+                    static_cast<std::int64_t>(most_at_once)));
     read_defaults(top);
+    read_server(top);
     read_checks(top);
-    top.report_unknown_keys({"defaults", "check"});
+    top.report_unknown_keys({"defaults", "server", "check"});
     return std::move(config_);
   }
 
  private:
-  void read_defaults(Settings& top) {
-    const toml::node* const node = root_.get("defaults");
-    if (node == nullptr) return;
-    if (!node->is_table()) {
-      top.error_at("defaults", "'defaults' must be a table: [defaults]");
-      return;
+  // The table of that name; null, with an error recorded if it is there and something else.
+  const toml::table* find_table(Settings& top, const std::string& name) {
+    const toml::node* const node = root_.get(name);
+    if (node == nullptr) return nullptr;
+    if (!node->is_table()) top.error_at(name, "'" + name + "' must be a table: [" + name + "]");
+    return node->as_table();
+  }
+
+  void read_server(Settings& top) {
+    const toml::table* const table = find_table(top, "server");
+    if (table == nullptr) return;
+    Settings settings(*table, "server", file_, errors_);
+    ServerConfig server;
+    const std::string listen = settings.required_text("listen");
+    if (!listen.empty() && !parse_listen(listen, server)) {
+      settings.error_at("listen",
+                        "'listen' must be an address and a port: \"127.0.0.1:8080\", "
+                        "\"[::1]:8080\"");
     }
-    Settings settings(*node->as_table(), "defaults", file_, errors_);
+    const std::string token_file = settings.text("token_file", "");
+    if (!token_file.empty()) {
+      const auto text = read_small_file(token_file, 4096);
+      if (text) server.token = first_line(*text);
+      if (server.token.empty()) {
+        settings.error_at("token_file", "'token_file': " + (text ? std::string("there is no token")
+                                                                 : error_text(errno)));
+      }
+    }
+    settings.report_unknown_keys();
+    config_.server = std::move(server);
+  }
+
+  void read_defaults(Settings& top) {
+    const toml::table* const table = find_table(top, "defaults");
+    if (table == nullptr) return;
+    Settings settings(*table, "defaults", file_, errors_);
     defaults_.period = settings.duration("period", defaults_.period, least_period, most_period);
     defaults_.timeout = settings.duration("timeout", defaults_.timeout, least_timeout, most_period);
+    defaults_.recheck = settings.optional_duration("recheck", least_recheck, most_period);
     read_thresholds(settings, defaults_.rise, defaults_.fall);
     settings.report_unknown_keys();
   }
@@ -101,22 +159,66 @@ class ConfigReader {
     check.name = settings.required_text("name");
     if (!check.name.empty()) check_name(settings, check.name, table);
     check.type = settings.required_text("type");
-    check.period = settings.duration("period", defaults_.period, least_period, most_period);
-    check.timeout = read_timeout(settings, check.period);
+    check.group = settings.text("group", "");
+    if (printable(check.group) != check.group || check.group.size() > longest_name) {
+      settings.error_at("group", "'group' must be at most " + std::to_string(longest_name) +
+                                     " bytes without control characters");
+    }
+    read_times(settings, check);
     check.rise = defaults_.rise;
     check.fall = defaults_.fall;
+    const Kind* const kind = find_kind(check.type);
+    if (kind != nullptr && kind->fall != 0) check.fall = kind->fall;
     read_thresholds(settings, check.rise, check.fall);
+    const std::string urgency = settings.choice("urgency", {"normal", "high", "low"});
+    check.urgency = urgency == "high"  ? rouse::Urgency::high
+                    : urgency == "low" ? rouse::Urgency::low
+                                       : rouse::Urgency::normal;
     const bool enabled = settings.flag("enabled", true);
 
-    if (const Kind* const kind = find_kind(check.type)) {
+    if (kind != nullptr) {
       check.checker = kind->make(settings);
       // Of another kind's keys nothing is known, so only here.
       settings.report_unknown_keys();
     } else if (!check.type.empty()) {
       report_unknown_type(settings, check.type);
     }
+    check.text = text_of(check, table);
     if (enabled) config_.checks.push_back(std::move(check));
     return enabled;
+  }
+
+  void read_times(Settings& settings, CheckConfig& check) {
+    check.period = settings.duration("period", defaults_.period, least_period, most_period);
+    const std::string expression = settings.text("cron", "");
+    const std::string zone = settings.text("time_zone", "local");
+    if (!expression.empty()) {
+      if (settings.has("period")) {
+        settings.error_at("period", "'period' and 'cron' exclude each other");
+      }
+      check.period = most_period;
+      try {
+        check.cron.emplace(expression, zone);
+      } catch (const rouse::CronError& error) {
+        settings.error_at("cron", std::string("'cron': ") + error.what());
+      }
+    } else if (settings.has("time_zone")) {
+      settings.error_at("time_zone", "'time_zone' has no meaning without 'cron'");
+    }
+    check.timeout = read_timeout(settings, check.period);
+    const auto usual = std::clamp<milliseconds>((check.cron ? defaults_.period : check.period) / 10,
+                                                1s, check.period);
+    check.recheck =
+        settings.duration("recheck", defaults_.recheck.value_or(usual), least_recheck, most_period);
+  }
+
+  // The table, and what it has from elsewhere.
+  static std::string text_of(const CheckConfig& check, const toml::table& table) {
+    std::ostringstream text;
+    text << table << '\n'
+         << check.period.count() << ' ' << check.timeout.count() << ' ' << check.recheck.count()
+         << ' ' << check.rise << ' ' << check.fall;
+    return std::move(text).str();
   }
 
   void check_name(Settings& settings, const std::string& name, const toml::table& table) {

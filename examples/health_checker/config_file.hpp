@@ -11,7 +11,7 @@
 
 namespace health {
 
-inline constexpr std::size_t largest_config = 1024 * 1024;
+inline constexpr std::size_t largest_config = std::size_t{8} << 20;
 
 /// The text of the regular file `path`, of at most `largest_config` bytes. Empty, with an error
 /// recorded, if there is none or it cannot be read. Never blocks on a FIFO or a device.

@@ -4,6 +4,7 @@
 
 #include "rouse/rouse.hpp"
 
+#include "checkers/text.hpp"
 #include "config.hpp"
 #include "console.hpp"
 #include "display.hpp"
@@ -82,6 +83,23 @@ std::string serve(Monitor& monitor, Log& log, rouse::SignalStop& signals) {
   return signals.reason().code == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
+// Of each layer: what was stopped, how long it took, and who is still at it.
+bool log_stop(Log& log, const std::vector<StoppedLayer>& layers) {
+  bool all = true;
+  for (const StoppedLayer& layer : layers) {
+    std::string line = "stopped " + layer.name + " in " + duration_text(layer.report.elapsed);
+    if (!layer.note.empty()) line += ": " + layer.note;
+    if (layer.report) {
+      log.info(line);
+    } else {
+      all = false;
+      log.error(line);
+      log_stragglers(log, layer.report);
+    }
+  }
+  return all;
+}
+
 int run_until_stopped(Config config, const Options& options, rouse::SignalStop& signals) {
   Log log({.file = options.log_file, .verbose = options.verbose});
   Monitor monitor(std::move(config), log);
@@ -89,16 +107,17 @@ int run_until_stopped(Config config, const Options& options, rouse::SignalStop& 
   log.info("started " + std::to_string(count) + (count == 1 ? " check" : " checks") +
            "; commands: stop, status, check NAME, help");
   const std::string why = serve(monitor, log, signals);
+  const auto began = std::chrono::steady_clock::now();
   log.info("stopping (" + why + ")");
 
-  const rouse::StopReport report = monitor.stop(patience);
-  if (!report) {
-    log_stragglers(log, report);
+  if (!log_stop(log, monitor.stop(patience))) {
     // They cannot be joined, and what they use must not be destroyed under them.
     std::_Exit(exit_straggler);
   }
   log.info("stopped in " +
-           std::to_string(std::chrono::ceil<std::chrono::milliseconds>(report.elapsed).count()) +
+           std::to_string(std::chrono::ceil<std::chrono::milliseconds>(
+                              std::chrono::steady_clock::now() - began)
+                              .count()) +
            " ms");
   return exit_ok;
 }

@@ -5,54 +5,89 @@
 #include "suggest.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace health {
-namespace {
 
-std::string message_of(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-}
-
-}  // namespace
-
-std::string result_line(const CheckConfig& check, const CheckResult& result) {
+std::string result_line(const Report& report) {
   constexpr std::size_t longest_message = 500;
+  const CheckResult& result = report.result;
   // Cut only what is printable: a cut must not go through a character.
-  return check.name + ": " + to_string(result.status) + ": " +
+  return report.check.name + ": " + to_string(result.status) + ": " +
          cut(printable(result.message), longest_message) + " (" + duration_text(result.duration) +
-         ")";
+         ", run " + report.run.to_uuid() + ")";
 }
 
-Monitor::Monitor(Config config, Log& log) : config_(std::move(config)), log_(log) {
-  for (const CheckConfig& check : config_.checks) results_.add(check.name, check.type);
-  try {
-    for (const CheckConfig& check : config_.checks) {
-      threads_.emplace_back(
-          check, [this](const Report& report) { take(report); },
-          [this, &check](const std::exception_ptr& exception) {
-            log_.error(check.name + ": is no longer checked: " + message_of(exception));
-          });
-    }
-  } catch (...) {
-    // Together, or each would be waited for before the next one is asked.
-    for (auto& thread : threads_) thread.request_stop();
-    throw;
+Monitor::Monitor(Config config, Log& log)
+    : log_(log),
+      engine_(make_engine(config, {.on_report = [this](const Report& report) { take(report); },
+                                   .on_trouble =
+                                       [this](const std::string& check, const std::string& what) {
+                                         log_.error(check + ": " + what);
+                                       }})) {
+  for (CheckConfig& check : config.checks) add(std::move(check));
+}
+
+void Monitor::add(CheckConfig check) {
+  results_.add(check.name, check.type, check.group);
+  {
+    const std::lock_guard guard(mutex_);
+    texts_[check.name] = check.text;
   }
+  engine_->add(std::move(check));
+}
+
+void Monitor::remove(const std::string& name, std::chrono::milliseconds patience) {
+  engine_->remove(name, patience);
+  results_.remove(name);
+  const std::lock_guard guard(mutex_);
+  texts_.erase(name);
+}
+
+Monitor::Changes Monitor::apply(Config config, std::chrono::milliseconds patience) {
+  std::map<std::string, std::string> before;
+  {
+    const std::lock_guard guard(mutex_);
+    before = texts_;
+  }
+  Changes changes;
+  std::vector<std::string> order;
+  std::vector<CheckConfig> starting;
+  for (CheckConfig& check : config.checks) {
+    order.push_back(check.name);
+    const auto found = before.find(check.name);
+    if (found == before.end()) {
+      ++changes.added;
+      starting.push_back(std::move(check));
+    } else if (found->second != check.text) {
+      ++changes.restarted;
+      starting.push_back(std::move(check));
+    } else {
+      ++changes.kept;
+      before.erase(found);
+    }
+  }
+  // What is left there is not wanted any more, or is to be made anew.
+  for (const auto& [name, text] : before) remove(name, patience);
+  changes.removed = before.size() - changes.restarted;
+  for (CheckConfig& check : starting) add(std::move(check));
+  results_.arrange(order);
+  return changes;
+}
+
+std::size_t Monitor::size() const {
+  const std::lock_guard guard(mutex_);
+  return texts_.size();
+}
+
+bool Monitor::ready() const {
+  return std::ranges::all_of(results_.rows(), [](const Row& row) { return row.state.has_value(); });
 }
 
 void Monitor::take(const Report& report) {
-  results_.update(report.check.name, report.state, report.result);
-  const std::string line = result_line(report.check, report.result);
+  results_.update(report.check.name, report.state, report.result, report.run);
+  const std::string line = result_line(report);
   if (report.before != report.state) {
     const std::string was = report.before ? std::string(", was ") + to_string(*report.before) : "";
     switch (report.state) {
@@ -70,7 +105,7 @@ void Monitor::take(const Report& report) {
                      " in a row");
   }
   // Who asked for it wants to see it.
-  return report.requested ? log_.info(line) : log_.debug(line);
+  return report.asked == Asked::by_somebody ? log_.info(line) : log_.debug(line);
 }
 
 std::string Monitor::status(std::size_t width) const {
@@ -78,20 +113,16 @@ std::string Monitor::status(std::size_t width) const {
 }
 
 std::string Monitor::check_now(const std::string& name) {
-  const auto found = std::ranges::find_if(
-      threads_, [&](const CheckerThread& thread) { return thread.check().name == name; });
-  if (found != threads_.end()) {
-    if (!found->running()) return "'" + name + "' is no longer checked; the log says why\n";
-    found->check_now();
-    return "Checking '" + name + "'; its result goes to the log\n";
-  }
+  if (engine_->check_now(name)) return "Checking '" + name + "'; its result goes to the log\n";
+  const std::lock_guard guard(mutex_);
+  if (texts_.contains(name)) return "'" + name + "' is no longer checked; the log says why\n";
   std::vector<std::string_view> names;
-  for (const CheckConfig& check : config_.checks) names.push_back(check.name);
+  for (const auto& [each, text] : texts_) names.push_back(each);
   return "No check is named '" + cut(printable(name), 80) + "'" + suggestion(name, names) + "\n";
 }
 
-rouse::StopReport Monitor::stop(std::chrono::milliseconds patience) {
-  return rouse::stop_all(threads_, patience);
+std::vector<StoppedLayer> Monitor::stop(std::chrono::milliseconds patience) {
+  return engine_->stop(patience);
 }
 
 }  // namespace health

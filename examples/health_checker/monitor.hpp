@@ -1,51 +1,72 @@
 #pragma once
-// Monitor: all checks at work, each in its thread.
+// Monitor: all checks at work: an engine runs them, the results are kept and told to the log.
 //
-// Thread safety: one thread owns it; its checks report from theirs.
+// Thread safety: apply() and stop(): one thread at a time; the others from any.
 
-#include "rouse/thread/stop_all.hpp"
-#include "rouse/thread/stoppable_thread.hpp"
-
-#include "checker_thread.hpp"
 #include "config.hpp"
+#include "engine.hpp"
 #include "log.hpp"
 #include "results.hpp"
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace health {
 
 class Monitor {
  public:
-  /// Starts the threads. Throws std::system_error if the system has no room for one of them; those
-  /// that ran are then stopped again. `log` outlives it.
+  /// What apply() has done.
+  struct Changes {
+    std::size_t added = 0;
+    std::size_t removed = 0;
+    std::size_t restarted = 0;  ///< They are configured otherwise now.
+    std::size_t kept = 0;       ///< They go on as if nothing had happened.
+  };
+
+  /// Starts the checks. Throws std::system_error if the system has no room for a thread; what ran
+  /// is then stopped again. `log` outlives it.
   Monitor(Config config, Log& log);
 
-  [[nodiscard]] std::size_t size() const noexcept { return threads_.size(); }
+  /// Goes over to another configuration: stops what is not in it, starts what is new, leaves the
+  /// rest alone. The engine stays what it is. A check that does not end within `patience` is not
+  /// waited for. Throws std::system_error if there is no room for the thread of a new check.
+  Changes apply(Config config, std::chrono::milliseconds patience);
+
+  [[nodiscard]] std::size_t size() const;
 
   /// The table of all checks, for a terminal of this width.
   [[nodiscard]] std::string status(std::size_t width) const;
+  [[nodiscard]] Results& results() noexcept { return results_; }
 
   /// Runs a check now. Returns what to tell who asked.
   std::string check_now(const std::string& name);
 
-  /// Asks all to stop, then waits for them. If some do not end in time, the Monitor's destructor
-  /// would wait for them.
-  rouse::StopReport stop(std::chrono::milliseconds patience);
+  [[nodiscard]] EngineFigures figures() const { return engine_->figures(); }
+  /// Whether every check has a result.
+  [[nodiscard]] bool ready() const;
+
+  /// Asks all to stop, then waits for them, layer by layer. If some do not end in time, the
+  /// Monitor's destructor would wait for them.
+  std::vector<StoppedLayer> stop(std::chrono::milliseconds patience);
 
  private:
+  void add(CheckConfig check);
+  void remove(const std::string& name, std::chrono::milliseconds patience);
   void take(const Report& report);
 
-  const Config config_;
   Log& log_;
   Results results_;
-  std::deque<rouse::Running<CheckerThread>> threads_;  // last: they use all that is above
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> texts_;  // of the checks' configurations
+  std::unique_ptr<Engine> engine_;            // last: its threads use all that is above
 };
 
-/// One line for people: "web: critical: connection refused (12 ms)".
-std::string result_line(const CheckConfig& check, const CheckResult& result);
+/// One line for people: "web: critical: connection refused (12 ms, run 0193...)".
+std::string result_line(const Report& report);
 
 }  // namespace health

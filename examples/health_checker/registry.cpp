@@ -9,8 +9,9 @@ namespace {
 
 constexpr Kind kinds[] = {
     {"command", &make_command}, {"disk", &make_disk}, {"file", &make_file},
-    {"http", &make_http},       {"load", &make_load}, {"memory", &make_memory},
-    {"process", &make_process}, {"tcp", &make_tcp},
+    {"http", &make_http},       {"load", &make_load}, {"log", &make_log, 1},
+    {"memory", &make_memory},   {"port", &make_port}, {"process", &make_process},
+    {"tcp", &make_tcp},
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ struct Kind {
   /// Reads the keys of its own kind. What is wrong with them is recorded in `settings`; the checker
   /// that is returned then is never run.
   std::unique_ptr<BaseChecker> (*make)(Settings& settings);
+  /// Instead of the defaults' `fall`, for what does not come again to be confirmed; 0: not.
+  int fall = 0;
 };
 
 std::span<const Kind> all_kinds() noexcept;

@@ -48,6 +48,19 @@ TEST(CheckerKeys, AllOfThemAreTaken) {
     headers = ["Accept: */*"]
     dns_servers = [])"),
               IsEmpty());
+  EXPECT_THAT(errors_of("log", R"(
+    file = "/a"
+    pattern = "a+"
+    severity = "warning"
+    hold = "5m")"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("port", R"(
+    port = 1
+    protocol = "udp"
+    address = "::1"
+    state = "used"
+    owner = "a")"),
+              IsEmpty());
   EXPECT_THAT(errors_of("process", R"(
     process = "a"
     path = "/a"
@@ -120,6 +133,15 @@ TEST(CheckerKeys, WhatIsWrongIsSaid) {
   EXPECT_THAT(errors_of("command", "argv = [\"a\"]\nshell = \"b\""),
               ElementsAre(HasSubstr("either 'argv'")));
   EXPECT_THAT(errors_of("command", "argv = []"), ElementsAre(HasSubstr("the program")));
+}
+
+TEST(CheckerKeys, WhatIsWrongWithEventsIsSaid) {
+  EXPECT_THAT(errors_of("log", "file = '/a'\npattern = '('"),
+              ElementsAre(HasSubstr("'pattern': bad pattern: missing )")));
+  EXPECT_THAT(errors_of("port", "port = 1\naddress = 'localhost'"),
+              ElementsAre(HasSubstr("'address': ")));
+  EXPECT_THAT(errors_of("port", "port = 1\nstate = 'free'\nowner = 'a'"),
+              ElementsAre(HasSubstr("'owner' has no meaning")));
 }
 
 }  // namespace

@@ -76,6 +76,84 @@ TEST(Config, ChecksOverrideDefaults) {
   EXPECT_EQ(checks[2].fall, 9);
 }
 
+TEST(Config, ReadsHowTheEngineRunsThem) {
+  EXPECT_EQ(parsed(check("a")).config.engine, EngineKind::pool);
+  const Parsed result = parsed("engine = \"threads\"\nmost_at_once = 3\n" + check("a"));
+  ASSERT_THAT(result.errors, IsEmpty());
+  EXPECT_EQ(result.config.engine, EngineKind::threads);
+  EXPECT_EQ(result.config.most_at_once, 3U);
+  EXPECT_THAT(report_of("engine = \"fast\"\nmost_at_once = 0\n" + check("a")),
+              testing::AllOf(HasSubstr("one of 'pool', 'threads'"),
+                             HasSubstr("'most_at_once' must be an integer between 1 and 4096")));
+}
+
+TEST(Config, ReadsWhenAndInWhichOrderTheyRun) {
+  const Parsed result =
+      parsed(check("a", "urgency = \"high\"\ngroup = \"web\"\nperiod = \"5m\"\n") +
+             check("b", "cron = \"0 8 * * MON-FRI\"\ntime_zone = \"UTC\"\nrecheck = \"2s\"\n"));
+  ASSERT_THAT(result.errors, IsEmpty());
+  const auto& checks = result.config.checks;
+  EXPECT_EQ(checks[0].urgency, rouse::Urgency::high);
+  EXPECT_EQ(checks[0].group, "web");
+  EXPECT_EQ(checks[0].recheck, 30s) << "a tenth of the period";
+  EXPECT_FALSE(checks[0].cron);
+  EXPECT_EQ(checks[1].urgency, rouse::Urgency::normal);
+  EXPECT_TRUE(checks[1].cron);
+  EXPECT_EQ(checks[1].recheck, 2s);
+  EXPECT_EQ(checks[1].timeout, 10s);
+
+  EXPECT_THAT(report_of(check("a", "cron = \"0 25 * * *\"\n")),
+              testing::AllOf(StartsWith("f.toml:4:"), HasSubstr("'cron': "), HasSubstr("hour")));
+  EXPECT_THAT(report_of(check("a", "cron = \"@daily\"\nperiod = \"5m\"\n")),
+              HasSubstr("'period' and 'cron' exclude each other"));
+  EXPECT_THAT(report_of(check("a", "time_zone = \"UTC\"\n")), HasSubstr("without 'cron'"));
+  EXPECT_THAT(report_of(check("a", "group = \"a\\u0007\"\n")), HasSubstr("'group' must be"));
+}
+
+TEST(Config, ALogNeedsNoSecondLine) {
+  const std::string log =
+      "[[check]]\nname = \"l\"\ntype = \"log\"\nfile = \"f\"\npattern = \"p\"\n";
+  const std::string defaults = "[defaults]\nfall = 4\n";
+  EXPECT_EQ(parsed(defaults + log).config.checks[0].fall, 1);
+  EXPECT_EQ(parsed(defaults + log + "fall = 2\n").config.checks[0].fall, 2);
+}
+
+TEST(Config, TellsWhichChecksAreTheSame) {
+  const auto text = [](const std::string& config) { return parsed(config).config.checks[0].text; };
+  EXPECT_EQ(text(check("a", "window = \"1m\"\nperiod = \"60s\"\n")),
+            text("# moved\n\n" + check("a", "period = \"60s\"\nwindow = \"1m\"\n")));
+  EXPECT_NE(text(check("a")), text(check("a", "period = \"61s\"\n")));
+  EXPECT_NE(text(check("a")), text("[defaults]\nperiod = \"61s\"\n" + check("a")));
+}
+
+TEST(Config, ReadsWhereTheServerListens) {
+  EXPECT_FALSE(parsed(check("a")).config.server);
+  const auto server = [](const std::string& listen) {
+    return parsed("[server]\nlisten = \"" + listen + "\"\n" + check("a"));
+  };
+  EXPECT_EQ(server("127.0.0.1:8080").config.server->address, "127.0.0.1");
+  EXPECT_EQ(server("127.0.0.1:8080").config.server->port, 8080);
+  EXPECT_EQ(server("[::1]:0").config.server->address, "::1");
+  for (const char* const wrong : {"8080", ":8080", "::1:8080", "h:", "h:-1", "h:65536", "h:1x"}) {
+    EXPECT_THAT(error_report(server(wrong).errors), HasSubstr("'listen' must be")) << wrong;
+  }
+  EXPECT_THAT(report_of("[server]\n" + check("a")), HasSubstr("'listen' is missing"));
+  EXPECT_THAT(report_of("server = 1\n" + check("a")), HasSubstr("'server' must be a table"));
+}
+
+TEST(Config, ReadsTheTokenFromItsFile) {
+  const rouse::test::TemporaryDirectory folder;
+  const auto with = [&](const std::string& text) {
+    return parsed("[server]\nlisten = \"[::1]:1\"\ntoken_file = \"" + folder.write("t", text) +
+                  "\"\n" + check("a"));
+  };
+  EXPECT_EQ(with("secret\nmore\n").config.server->token, "secret");
+  EXPECT_THAT(error_report(with("").errors), HasSubstr("there is no token"));
+  EXPECT_THAT(
+      report_of("[server]\nlisten = \"[::1]:1\"\ntoken_file = \"/nowhere/t\"\n" + check("a")),
+      HasSubstr("'token_file': No such file"));
+}
+
 TEST(Config, DisabledChecksAreCheckedButNotRun) {
   const Parsed result = parsed(check("a", "enabled = false\n") + check("b"));
   ASSERT_THAT(result.errors, IsEmpty());

@@ -2,12 +2,14 @@
 
 #include "checkers/grade.hpp"
 #include "checkers/kinds.hpp"
+#include "checkers/mounts.hpp"
 #include "checkers/text.hpp"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 namespace health {
@@ -22,6 +24,27 @@ std::chrono::nanoseconds age_of(const FileFacts& facts) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::max(std::chrono::nanoseconds(now) - std::chrono::nanoseconds(facts.modified_ns),
                   std::chrono::nanoseconds(0));
+}
+
+struct SplitPath {
+  std::string folder;
+  std::string name;
+};
+
+SplitPath split_path(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return {".", path};
+  return {path.substr(0, slash + 1), path.substr(slash + 1)};
+}
+
+// A glob that matches just this name.
+std::string literal_glob(std::string_view name) {
+  std::string glob;
+  for (const char c : name) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') glob += '\\';
+    glob += c;
+  }
+  return glob;
 }
 
 }  // namespace
@@ -44,9 +67,22 @@ FileChecker::FileChecker(FileOptions options, FileFacts (*look)(const char*),
 
 CheckResult FileChecker::check(std::stop_token) {
   const std::optional<FileFacts> facts = call_.run(look_, options_.path);
-  if (facts) return judge(*facts);
+  if (facts) {
+    there_ = facts->error == 0;
+    return judge(*facts);
+  }
   return critical("the file system does not answer since " +
                   duration_text(std::chrono::steady_clock::now() - call_.hangs_since()));
+}
+
+std::optional<std::vector<rouse::Condition>> FileChecker::new_events() {
+  if (!there_ || (armed_ && armed_for_ == there_) || may_hang(options_.path)) return std::nullopt;
+  armed_ = true;
+  armed_for_ = there_;
+  if (*there_) return std::vector<rouse::Condition>{rouse::until::file_gone(options_.path)};
+  const auto [folder, name] = split_path(options_.path);
+  if (name.empty()) return std::vector<rouse::Condition>{};
+  return std::vector<rouse::Condition>{rouse::until::file_exists(folder, literal_glob(name))};
 }
 
 CheckResult FileChecker::judge(const FileFacts& facts) const {

@@ -7,10 +7,13 @@
 //   max_age = "25h"      # since its last change; default: any
 //   min_size = "1MiB"    # default: any
 //   max_size = "10GiB"
+//
+// Has an event: that the file comes or goes, unless it is on a network file system.
 
 #include "base_checker.hpp"
 #include "checkers/child_call.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -24,9 +27,9 @@ struct FileOptions {
   std::string path;
   bool absent = false;
   Kind kind = Kind::any;
-  std::optional<std::chrono::milliseconds> max_age;
-  std::optional<std::uint64_t> min_size;
-  std::optional<std::uint64_t> max_size;
+  std::optional<std::chrono::milliseconds> max_age = {};
+  std::optional<std::uint64_t> min_size = {};
+  std::optional<std::uint64_t> max_size = {};
 };
 
 /// What stat(2) says.
@@ -46,6 +49,8 @@ class FileChecker : public BaseChecker {
   explicit FileChecker(FileOptions options, FileFacts (*look)(const char*) = &look_at_file,
                        ChildCall::Where where = ChildCall::Where::as_needed);
   CheckResult check(std::stop_token stop) override;
+  std::optional<std::vector<rouse::Condition>> new_events() override;
+  void noticed() override { armed_ = false; }
 
  private:
   [[nodiscard]] CheckResult judge(const FileFacts& facts) const;
@@ -53,6 +58,9 @@ class FileChecker : public BaseChecker {
   const FileOptions options_;
   FileFacts (*const look_)(const char*);
   ChildCall call_;
+  std::optional<bool> there_;  // at the last look
+  std::optional<bool> armed_for_;
+  std::atomic<bool> armed_{false};  // waits for the file to go, or to come, as armed_for_ says
 };
 
 }  // namespace health

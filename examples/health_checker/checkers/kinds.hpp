@@ -19,5 +19,7 @@ std::unique_ptr<BaseChecker> make_disk(Settings& settings);
 std::unique_ptr<BaseChecker> make_memory(Settings& settings);
 std::unique_ptr<BaseChecker> make_load(Settings& settings);
 std::unique_ptr<BaseChecker> make_command(Settings& settings);
+std::unique_ptr<BaseChecker> make_log(Settings& settings);
+std::unique_ptr<BaseChecker> make_port(Settings& settings);
 
 }  // namespace health

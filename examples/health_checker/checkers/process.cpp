@@ -119,16 +119,14 @@ CheckResult ProcessChecker::check(std::stop_token) {
     }
   }
 
-  std::int64_t count = 0;
-  std::int64_t some = 0;
+  counted_.clear();
   for (const std::int64_t pid : pids) {
     throw_if_stopped();
-    if (!Process(options_.proc, pid).matches(options_)) continue;
-    ++count;
-    some = pid;
+    if (Process(options_.proc, pid).matches(options_)) counted_.push_back(pid);
   }
+  const auto count = static_cast<std::int64_t>(counted_.size());
   std::string message = count == 0   ? "not running"
-                        : count == 1 ? "running (pid " + std::to_string(some) + ")"
+                        : count == 1 ? "running (pid " + std::to_string(counted_[0]) + ")"
                                      : std::to_string(count) + " running";
   CheckResult result =
       verdict(Status::ok, std::move(message), {{"count", static_cast<double>(count), ""}});
@@ -140,6 +138,20 @@ CheckResult ProcessChecker::check(std::stop_token) {
     }
   }
   return result;
+}
+
+std::optional<std::vector<rouse::Condition>> ProcessChecker::new_events() {
+  // A process that ends is seen by the kernel's word; more than these, by the period.
+  constexpr std::size_t most_watched = 32;
+  if (armed_ && watched_ == counted_) return std::nullopt;
+  armed_ = true;
+  watched_ = counted_;
+  std::vector<rouse::Condition> events;
+  for (const std::int64_t pid : counted_) {
+    if (events.size() == most_watched) break;
+    events.push_back(rouse::until::process_gone(static_cast<pid_t>(pid)));
+  }
+  return events;
 }
 
 std::unique_ptr<BaseChecker> make_process(Settings& settings) {

@@ -1,0 +1,298 @@
+#include "pool_engine.hpp"
+
+#include "rouse/wait/wait_status.hpp"
+
+#include "checker_thread.hpp"
+#include "checkers/text.hpp"
+#include "schedule.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace health {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A check that obeys its stop ends within microseconds of its timeout. This is for one that waits
+// for something else.
+constexpr std::chrono::milliseconds leniency = 500ms;
+
+constexpr std::size_t checks_per_watch = 64;
+
+}  // namespace
+
+struct PoolEngine::Item {
+  Item(CheckConfig check, const OnReport& on_report)
+      : task(std::move(check), on_report), schedule(task.config().name, task.config().period) {}
+
+  [[nodiscard]] const CheckConfig& check() const noexcept { return task.config(); }
+
+  CheckTask task;
+  const Schedule schedule;
+  std::atomic<pid_t> thread{0};  // that runs it
+  std::atomic<ConditionWatch*> watch{nullptr};
+  rouse::Timer first;
+  rouse::Timer rhythm;
+
+  std::mutex mutex;  // of what follows
+  rouse::Timer recheck;
+  rouse::Job<void> job;
+  bool running = false;  // or queued
+  bool removed = false;
+  std::optional<Asked> again;  // to run it once more
+};
+
+PoolEngine::PoolEngine(std::size_t most_at_once, EngineHandlers handlers)
+    : handlers_(std::move(handlers)),
+      pool_({.min_threads = std::min<std::size_t>(most_at_once, 4),
+             .max_threads = most_at_once,
+             .name = "check",
+             .stack_size = CheckerThread::stack_size}),
+      timers_({.pool = &pool_}),
+      guards_({.pool_options = {.min_threads = 1, .max_threads = 1, .name = "guard"}}) {}
+
+PoolEngine::~PoolEngine() {
+  std::vector<std::unique_ptr<ConditionWatch>> watches;
+  {
+    const std::lock_guard guard(mutex_);
+    watches.swap(watches_);
+  }
+}
+
+void PoolEngine::add(CheckConfig check) {
+  auto item = std::make_shared<Item>(std::move(check), handlers_.on_report);
+  {
+    const std::lock_guard guard(mutex_);
+    items_.emplace(item->check().name, item);
+  }
+  if (auto events = item->task.new_events()) arm(*item, *std::move(events));
+  start_timers(*item);
+}
+
+void PoolEngine::start_timers(Item& item) {
+  const CheckConfig& check = item.check();
+  if (check.cron) {
+    const auto call = [this, &item] { trigger(item, Asked::by_the_clock, Clock::now()); };
+    item.rhythm = timers_.run_cron(*check.cron, call, check.urgency);
+    return;
+  }
+  const auto first = Clock::now() + item.schedule.first_delay();
+  const auto beat = first + item.schedule.from_first_to_beat(std::chrono::system_clock::now() +
+                                                             item.schedule.first_delay());
+  item.first = timers_.run_at(first, check.urgency,
+                              [this, &item, first] { trigger(item, Asked::by_the_clock, first); });
+  const auto call = [this, &item, beat, period = check.period] {
+    const auto late = Clock::now() - beat;
+    trigger(item, Asked::by_the_clock, beat + late / period * period);
+  };
+  item.rhythm = timers_.run_every(check.period, call,
+                                  {.first = beat - Clock::now(), .urgency = check.urgency});
+}
+
+void PoolEngine::trigger(Item& item, Asked asked, Clock::time_point due) {
+  const std::lock_guard guard(item.mutex);
+  if (item.removed) return;
+  if (!item.running) return submit(item, asked, due);
+  // What the clock asks for is what runs already.
+  if (asked != Asked::by_the_clock) item.again = asked;
+}
+
+void PoolEngine::submit(Item& item, Asked asked, Clock::time_point due) {
+  try {
+    item.job = pool_.submit({.urgency = item.check().urgency, .name = item.check().name.c_str()},
+                            [this, &item, asked, due] { run(item, asked, due); });
+    item.running = true;
+  } catch (const rouse::Stopped&) {
+    // All is being stopped.
+  }
+}
+
+void PoolEngine::run(Item& item, Asked asked, Clock::time_point due) {
+  if (asked == Asked::by_the_clock) lag_.add(Clock::now() - due);
+  item.thread = ::gettid();
+  ++in_flight_;
+  bool ended = false;
+  try {
+    const rouse::ScopedTimer guard(
+        guards_.run_after(item.check().timeout + leniency, [this, &item] { stop_overdue(item); }));
+    ended = item.task.run(asked);
+    if (auto events = item.task.new_events()) arm(item, *std::move(events));
+  } catch (const std::exception& error) {
+    handlers_.on_trouble(item.check().name, std::string("its run broke down: ") + error.what());
+  }
+  --in_flight_;
+  item.thread = 0;
+  finish(item, ended);
+}
+
+void PoolEngine::finish(Item& item, bool ended) {
+  if (const Clock::rep began = stop_began_; began != 0) note_end(item, began);
+  const std::lock_guard guard(item.mutex);
+  item.running = false;
+  item.recheck.cancel();
+  if (item.removed || !ended) return;
+  if (const auto asked = std::exchange(item.again, std::nullopt)) {
+    return submit(item, *asked, Clock::now());
+  }
+  const auto soon = item.task.recheck_after();
+  if (!soon) return;
+  const auto due = Clock::now() + *soon;
+  try {
+    item.recheck = timers_.run_at(due, item.check().urgency,
+                                  [this, &item, due] { trigger(item, Asked::by_the_clock, due); });
+  } catch (const rouse::Stopped&) {
+    // All is being stopped.
+  }
+}
+
+void PoolEngine::stop_overdue(Item& item) {
+  const std::lock_guard guard(item.mutex);
+  if (!item.running) return;
+  ++overdue_;
+  item.job.request_stop();
+  handlers_.on_trouble(item.check().name,
+                       "has not ended " + duration_text(leniency) + " after its timeout of " +
+                           duration_text(item.check().timeout) + "; its job was stopped (thread " +
+                           std::to_string(item.thread) + ")");
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+void PoolEngine::arm(Item& item, std::vector<rouse::Condition> events) {
+  ConditionWatch* watch = item.watch;
+  if (watch == nullptr) {
+    if (events.empty()) return;
+    item.watch = watch = &watch_with_room();
+  }
+  watch->arm(item.check().name, std::move(events));
+}
+
+ConditionWatch& PoolEngine::watch_with_room() {
+  const std::lock_guard guard(mutex_);
+  for (const auto& watch : watches_) {
+    if (watch->size() < checks_per_watch) return *watch;
+  }
+  watches_.push_back(std::make_unique<ConditionWatch>(
+      [this](const std::string& name) { on_event(name); },
+      [this](const std::string& name, const std::string& what) {
+        handlers_.on_trouble(name, "no event tells of it: " + what);
+      }));
+  return *watches_.back();
+}
+
+void PoolEngine::on_event(const std::string& name) {
+  const std::shared_ptr<Item> item = find(name);
+  if (item == nullptr) return;
+  item->task.noticed();
+  trigger(*item, Asked::by_an_event, Clock::now());
+}
+
+// --- from outside --------------------------------------------------------------------------------
+
+std::shared_ptr<PoolEngine::Item> PoolEngine::find(const std::string& name) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = items_.find(name);
+  return found == items_.end() ? nullptr : found->second;
+}
+
+bool PoolEngine::check_now(const std::string& name) {
+  const std::shared_ptr<Item> item = find(name);
+  if (item == nullptr || stop_began_ != 0) return false;
+  trigger(*item, Asked::by_somebody, Clock::now());
+  return true;
+}
+
+void PoolEngine::remove(const std::string& name, std::chrono::milliseconds patience) {
+  std::shared_ptr<Item> item;
+  {
+    const std::lock_guard guard(mutex_);
+    const auto found = items_.find(name);
+    if (found == items_.end()) return;
+    item = std::move(found->second);
+    items_.erase(found);
+    std::erase_if(removed_, [](const auto& each) { return has_ended(each->job); });
+  }
+  item->task.retire();
+  {
+    const std::lock_guard guard(item->mutex);
+    item->removed = true;
+  }
+  // No job is submitted for it from now on.
+  for (rouse::Timer* const timer : {&item->first, &item->rhythm, &item->recheck}) {
+    (void)timer->cancel_and_wait();
+  }
+  item->job.request_stop();
+  const bool ended =
+      has_ended(item->job) || item->job.wait_for(patience) == rouse::WaitStatus::ready;
+  if (ConditionWatch* const watch = item->watch) watch->disarm(name);
+  if (ended) return;
+  const std::lock_guard guard(mutex_);
+  removed_.push_back(std::move(item));
+}
+
+bool PoolEngine::has_ended(const rouse::Job<void>& job) {
+  return !job.valid() || job.wait_for(0s) == rouse::WaitStatus::ready;
+}
+
+std::vector<StoppedLayer> PoolEngine::stop(std::chrono::milliseconds patience) {
+  const auto began = Clock::now();
+  const auto left = [&] { return std::max<Clock::duration>(began + patience - Clock::now(), 0s); };
+  stop_began_ = began.time_since_epoch().count();
+  std::vector<rouse::StoppableThread*> watches;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& watch : watches_) watches.push_back(&watch->thread());
+  }
+  for (rouse::StoppableThread* const watch : watches) watch->request_stop();
+
+  std::vector<StoppedLayer> layers;
+  const std::size_t pending = timers_.stats().pending;
+  layers.push_back({"timers", timers_.stop_for(left()), std::to_string(pending) + " abandoned"});
+  const std::size_t running = in_flight_;
+  layers.push_back({"pool", pool_.stop_for(left()), std::to_string(running) + " checks stopped"});
+  name_stragglers(layers.back().report);
+  if (const std::lock_guard guard(mutex_); slowest_took_ > 0s) {
+    layers.back().note += ", the last was '" + slowest_ + "' after " + duration_text(slowest_took_);
+  }
+  layers.push_back({"events", rouse::stop_all(watches, left()), ""});
+  layers.push_back({"guards", guards_.stop_for(left()), ""});
+  return layers;
+}
+
+void PoolEngine::note_end(const Item& item, Clock::rep began) {
+  const auto took = Clock::now().time_since_epoch() - Clock::duration(began);
+  const std::lock_guard guard(mutex_);
+  if (took <= slowest_took_) return;
+  slowest_took_ = took;
+  slowest_ = item.check().name;
+}
+
+// The pool knows its threads only.
+void PoolEngine::name_stragglers(rouse::StopReport& report) const {
+  const std::lock_guard guard(mutex_);
+  for (rouse::Straggler& straggler : report.stragglers) {
+    for (const auto& [name, item] : items_) {
+      if (item->thread == straggler.native_id) straggler.name += " (check '" + name + "')";
+    }
+  }
+}
+
+EngineFigures PoolEngine::figures() const {
+  const rouse::ThreadPoolStats pool = pool_.stats();
+  EngineFigures figures;
+  figures.in_flight = in_flight_;
+  figures.queued = pool.queued();
+  figures.threads = pool.threads;
+  figures.overdue = overdue_;
+  lag_.add_to(figures.lag);
+  const std::lock_guard guard(mutex_);
+  figures.checks = items_.size();
+  return figures;
+}
+
+}  // namespace health

@@ -1,0 +1,68 @@
+#include "thread_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace health {
+
+ThreadEngine::ThreadEngine(EngineHandlers handlers) : handlers_(std::move(handlers)) {}
+
+ThreadEngine::~ThreadEngine() {
+  // Together, or each would be waited for before the next one is asked.
+  for (const auto& [name, thread] : threads_) thread->request_stop();
+}
+
+void ThreadEngine::add(CheckConfig check) {
+  std::string name = check.name;
+  auto thread = std::make_shared<Thread>(std::move(check), handlers_);
+  const std::lock_guard guard(mutex_);
+  threads_.emplace(std::move(name), std::move(thread));
+}
+
+void ThreadEngine::remove(const std::string& name, std::chrono::milliseconds patience) {
+  std::shared_ptr<Thread> thread;
+  {
+    const std::lock_guard guard(mutex_);
+    const auto found = threads_.find(name);
+    if (found == threads_.end()) return;
+    thread = std::move(found->second);
+    threads_.erase(found);
+  }
+  thread->retire();
+  thread->request_stop();
+  std::erase_if(removed_, [](const auto& each) { return !each->running(); });
+  if (!thread->try_join_for(patience)) removed_.push_back(std::move(thread));
+}
+
+bool ThreadEngine::check_now(const std::string& name) {
+  const std::lock_guard guard(mutex_);
+  const auto found = threads_.find(name);
+  if (found == threads_.end() || !found->second->running()) return false;
+  found->second->check_now();
+  return true;
+}
+
+std::vector<StoppedLayer> ThreadEngine::stop(std::chrono::milliseconds patience) {
+  std::vector<std::shared_ptr<Thread>> all = removed_;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [name, thread] : threads_) all.push_back(thread);
+  }
+  std::vector<StoppedLayer> layers;
+  layers.push_back({"checks", rouse::stop_all(all, patience), ""});
+  return layers;
+}
+
+EngineFigures ThreadEngine::figures() const {
+  EngineFigures figures;
+  const std::lock_guard guard(mutex_);
+  figures.checks = threads_.size();
+  for (const auto& [name, thread] : threads_) {
+    if (thread->running()) ++figures.threads;
+    if (thread->at_work()) ++figures.in_flight;
+    thread->add_lag(figures.lag);
+  }
+  return figures;
+}
+
+}  // namespace health
