@@ -60,6 +60,10 @@ WaitStatus wait_until_file_gone(std::string path, FileOptions options, std::stop
   return wait_for_one(until::file_gone(std::move(path), options), options.timeout, stop);
 }
 
+WaitStatus wait_until_file_changed(std::string path, FileOptions options, std::stop_token stop) {
+  return wait_for_one(until::file_changed(std::move(path), options), options.timeout, stop);
+}
+
 WaitStatus wait_until_file_stable(std::string path, WaitTime quiet_time, FileOptions options,
                                   std::stop_token stop) {
   return wait_for_one(until::file_stable(std::move(path), quiet_time, options), options.timeout,

@@ -1,4 +1,4 @@
-// Files that are gone, and files that are complete.
+// Files that are gone, that have changed, and that are complete.
 
 #include "rouse/service/condition.hpp"
 
@@ -6,6 +6,7 @@
 #include "service/path_watch.hpp"
 
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -70,6 +71,80 @@ class FileGone final : public ConditionState {
   Way way_;
 };
 
+bool same_file(const struct stat& a, const struct stat& b) noexcept {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool same_state(const struct stat& a, const struct stat& b) noexcept {
+  return same_file(a, b) && a.st_size == b.st_size && a.st_ctim.tv_sec == b.st_ctim.tv_sec &&
+         a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
+}
+
+// What a path leads to, compared with what it led to when the condition was made, or when a wait
+// for it ended.
+class FileChanged final : public ConditionState {
+ public:
+  FileChanged(std::string path, const FileOptions& options)
+      : path_(std::move(path), PathWatch::Last::follow),
+        interval_(detail::checked_interval("file_changed", options.interval.nanoseconds())) {
+    struct stat status {};
+    if (::stat(path_.path().c_str(), &status) == 0) {
+      before_ = now_ = status;
+    } else if (!detail::means_absent(errno)) {
+      path_.fail(errno);
+    }
+  }
+
+  void begin() override {
+    known_ = false;
+    inode_.reset();
+    before_ = now_;
+  }
+
+  Look look(Sources& sources) override {
+    detail::FileWatcher& watcher = sources.files();
+    const std::vector<FileNews> news = watcher.take();
+    // A change in the same tick of the kernel's clock shows in nothing but its event.
+    const bool written = std::ranges::any_of(news, [this](const FileNews& each) {
+      return inode_ && each.watch == *inode_ && (each.mask & IN_MODIFY) != 0;
+    });
+    if (!known_ || !path_.is_told() || !news.empty()) walk(watcher);
+    if (!told_) sources.look_again(Deadline::after(interval_));
+    const bool same = before_ ? now_ && same_state(*before_, *now_) : !now_;
+    return written || !same ? Look::yes : Look::no;
+  }
+
+  std::string describe() const override { return "a change of " + path_.path(); }
+  const char* wait_name() const noexcept override { return "wait_until_file_changed"; }
+
+ private:
+  void walk(detail::FileWatcher& watcher) {
+    known_ = false;
+    if (inode_) watcher.unwatch(*std::exchange(inode_, std::nullopt));
+    std::optional<struct stat> found;
+    const detail::UniqueFd file = path_.walk(watcher);
+    told_ = path_.is_told();
+    if (file) {
+      // Watched before it is looked at.
+      inode_ = detail::watch_inode(watcher, file.get(), IN_MODIFY | IN_ATTRIB);
+      told_ = told_ && inode_;
+      struct stat status {};
+      if (::fstat(file.get(), &status) != 0) path_.fail(errno);
+      found = status;
+    }
+    now_ = found;
+    known_ = true;
+  }
+
+  PathWatch path_;
+  const nanoseconds interval_;
+  std::optional<struct stat> before_;  // nothing: it was not there
+  std::optional<struct stat> now_;
+  std::optional<detail::FileWatch> inode_;
+  bool known_ = false;
+  bool told_ = true;
+};
+
 nanoseconds read_clock(::clockid_t clock) noexcept {
   ::timespec now{};
   ::clock_gettime(clock, &now);
@@ -99,7 +174,7 @@ class FileStable final : public ConditionState {
     }
     const nanoseconds now = read_clock(CLOCK_MONOTONIC);
     const nanoseconds offset = read_clock(CLOCK_REALTIME) - now;
-    if (!seen_ || !same(seen_->status, status)) {
+    if (!seen_ || !same_state(seen_->status, status)) {
       changed_at_ = now - quiet_so_far(status, now, offset);
     }
     seen_ = Seen{status, now, offset};
@@ -123,15 +198,6 @@ class FileStable final : public ConditionState {
     if (::stat(way_.path().path().c_str(), &status) == 0) return true;
     if (!detail::means_absent(errno)) way_.path().fail(errno);
     return false;
-  }
-
-  static bool same_file(const struct stat& a, const struct stat& b) noexcept {
-    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-  }
-
-  static bool same(const struct stat& a, const struct stat& b) noexcept {
-    return same_file(a, b) && a.st_size == b.st_size && a.st_ctim.tv_sec == b.st_ctim.tv_sec &&
-           a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
   }
 
   // Since the last change, as far as the file's own time can be trusted: not if it is another
@@ -161,6 +227,10 @@ class FileStable final : public ConditionState {
 
 Condition until::file_gone(std::string path, FileOptions options) {
   return Condition(std::make_shared<FileGone>(std::move(path), options));
+}
+
+Condition until::file_changed(std::string path, FileOptions options) {
+  return Condition(std::make_shared<FileChanged>(std::move(path), options));
 }
 
 Condition until::file_stable(std::string path, WaitTime quiet_time, FileOptions options) {

@@ -14,6 +14,7 @@
 #include <array>
 #include <chrono>
 #include <climits>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -170,6 +171,15 @@ AllocationRows rows() {
   row("file_gone", throws, makes(gone));
   row("file_gone", throws, waits_for(ready, gone));
   row("file_gone", throws_unless_it_reads_events, waits_for(timeout, not_gone));
+  const auto unchanged = [](S& s) { return until::file_changed(s.file); };
+  const auto changed = [](S& s) {
+    Condition condition = until::file_changed(s.file);
+    std::ofstream(s.file, std::ios::app) << "more\n";
+    return condition;
+  };
+  row("file_changed", throws, makes(unchanged));
+  row("file_changed", throws, waits_for(ready, changed));
+  row("file_changed", throws_unless_it_reads_events, waits_for(timeout, unchanged));
   const auto stable = [](S& s) { return until::file_stable(s.file, seconds(0)); };
   const auto not_stable = [](S& s) { return until::file_stable(s.file, hours(1)); };
   row("file_stable", throws, makes(stable));
@@ -283,6 +293,8 @@ AllocationRows rows() {
       waits(ready, [](S& s) { return wait_until_file_gone(s.missing); }));
   row("wait_until_file_gone", throws_unless_it_reads_events,
       waits(timeout, [](S& s) { return wait_until_file_gone(s.file, {.timeout = soon}); }));
+  row("wait_until_file_changed", throws_unless_it_reads_events,
+      waits(timeout, [](S& s) { return wait_until_file_changed(s.file, {.timeout = soon}); }));
   row("wait_until_file_stable", throws,
       waits(ready, [](S& s) { return wait_until_file_stable(s.file, seconds(0)); }));
   row("wait_until_file_stable", throws_unless_it_reads_events, waits(timeout, [](S& s) {

@@ -104,6 +104,10 @@ struct WaitOptions {
 [[gnu::visibility("default")]] WaitStatus wait_until_file_gone(std::string path,
                                                                FileOptions options = {},
                                                                std::stop_token stop = {});
+/// From now on; to hear of every change, wait for one until::file_changed() again and again.
+[[gnu::visibility("default")]] WaitStatus wait_until_file_changed(std::string path,
+                                                                  FileOptions options = {},
+                                                                  std::stop_token stop = {});
 [[gnu::visibility("default")]] WaitStatus wait_until_file_stable(std::string path,
                                                                  WaitTime quiet_time,
                                                                  FileOptions options = {},

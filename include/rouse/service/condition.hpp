@@ -193,6 +193,12 @@ namespace until {
 /// Nothing is called `path`. A symbolic link that points nowhere is still there.
 [[gnu::visibility("default")]] Condition file_gone(std::string path, FileOptions options = {});
 
+/// The file is not what it was when the condition was made or, later, when a wait for it found it
+/// changed: its content, size or attributes are others, it was replaced, or it came or went.
+/// Symbolic links are followed. Several changes are one if nobody waits meanwhile. Throws
+/// std::system_error, also here, where the path may not be followed.
+[[gnu::visibility("default")]] Condition file_changed(std::string path, FileOptions options = {});
+
 /// The file exists and has not been changed (size, content, attributes) or replaced for
 /// `quiet_time`, which counts from its last change. Symbolic links are followed.
 [[gnu::visibility("default")]] Condition file_stable(std::string path, WaitTime quiet_time,
