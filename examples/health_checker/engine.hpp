@@ -63,6 +63,9 @@ class Engine {
   /// Runs it as soon as possible. False if there is none of that name, or it is stopped.
   virtual bool check_now(const std::string& name) = 0;
 
+  /// Makes a call again and again, by what makes the checks run: no call, no checks.
+  virtual void every(std::chrono::nanoseconds period, std::function<void()> call) = 0;
+
   /// All of them: requests every stop, then waits. After that only the destructor may be called,
   /// and only if nobody is left behind, or it waits for them.
   virtual std::vector<StoppedLayer> stop(std::chrono::milliseconds patience) = 0;

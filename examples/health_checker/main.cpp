@@ -1,18 +1,22 @@
 // health_checker: watches over machines and services until it is told to stop.
 //
-// Read on in config.hpp (what is checked), checker_thread.hpp (when), base_checker.hpp (how).
+// Read on in daemon.hpp (what runs), config.hpp (what is checked), engine.hpp (when),
+// base_checker.hpp (how).
 
 #include "rouse/rouse.hpp"
 
 #include "checkers/text.hpp"
 #include "config.hpp"
 #include "console.hpp"
+#include "daemon.hpp"
 #include "display.hpp"
 #include "log.hpp"
 #include "monitor.hpp"
+#include "notify.hpp"
 #include "once.hpp"
 #include "options.hpp"
 #include "program.hpp"
+#include "reload.hpp"
 #include "results.hpp"
 
 #include <unistd.h>
@@ -80,7 +84,14 @@ std::string serve(Monitor& monitor, Log& log, rouse::SignalStop& signals) {
              "; SIGTERM or SIGINT stops this program");
   }
   (void)rouse::sleep_for(std::chrono::hours::max());
-  return signals.reason().code == SIGINT ? "SIGINT" : "SIGTERM";
+  switch (signals.reason().code) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGHUP:
+      return "SIGHUP";
+    default:
+      return "SIGTERM";
+  }
 }
 
 // Of each layer: what was stopped, how long it took, and who is still at it.
@@ -100,9 +111,12 @@ bool log_stop(Log& log, const std::vector<StoppedLayer>& layers) {
   return all;
 }
 
-int run_until_stopped(Config config, const Options& options, rouse::SignalStop& signals) {
+int run_until_stopped(Config config, const Options& options, Notify& notify,
+                      rouse::SignalStop& signals) {
   Log log({.file = options.log_file, .verbose = options.verbose});
-  Monitor monitor(std::move(config), log);
+  Daemon daemon(std::move(config),
+                {.config_file = options.config, .reload_on_signal = !is_terminal()}, notify, log);
+  Monitor& monitor = daemon.monitor();
   const std::size_t count = monitor.size();
   log.info("started " + std::to_string(count) + (count == 1 ? " check" : " checks") +
            "; commands: stop, status, check NAME, help");
@@ -110,7 +124,7 @@ int run_until_stopped(Config config, const Options& options, rouse::SignalStop& 
   const auto began = std::chrono::steady_clock::now();
   log.info("stopping (" + why + ")");
 
-  if (!log_stop(log, monitor.stop(patience))) {
+  if (!log_stop(log, daemon.stop(patience))) {
     // They cannot be joined, and what they use must not be destroyed under them.
     std::_Exit(exit_straggler);
   }
@@ -122,7 +136,7 @@ int run_until_stopped(Config config, const Options& options, rouse::SignalStop& 
   return exit_ok;
 }
 
-int run(const Options& options, rouse::SignalStop& signals) {
+int run(const Options& options, Notify& notify, rouse::SignalStop& signals) {
   std::vector<ConfigError> errors;
   Config config = load_config(options.config, errors);
   if (!errors.empty()) {
@@ -137,7 +151,7 @@ int run(const Options& options, rouse::SignalStop& signals) {
   // From here every wait of this thread ends with a signal.
   const rouse::this_thread::Bind bind(signals);
   if (options.once) return run_all_once(config, options, signals);
-  return run_until_stopped(std::move(config), options, signals);
+  return run_until_stopped(std::move(config), options, notify, signals);
 }
 
 }  // namespace
@@ -145,10 +159,15 @@ int run(const Options& options, rouse::SignalStop& signals) {
 int main(int argc, char** argv) {
   try {
     prepare_process();
-    rouse::SignalStop signals({SIGINT, SIGTERM});  // before any other thread
+    Notify notify;
+    // Before any other thread. Whose terminal is gone has ended; a daemon is to read its
+    // configuration again.
+    block_reload_signal();
+    rouse::SignalStop signals = is_terminal() ? rouse::SignalStop({SIGINT, SIGTERM, SIGHUP})
+                                              : rouse::SignalStop({SIGINT, SIGTERM});
     const std::variant<Options, int> options = parse_options(argc, argv);
     if (const int* const code = std::get_if<int>(&options)) return *code;
-    return run(std::get<Options>(options), signals);
+    return run(std::get<Options>(options), notify, signals);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "health_checker: %s\n", printable(error.what()).c_str());
     return exit_not_started;

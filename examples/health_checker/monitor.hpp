@@ -10,10 +10,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace health {
@@ -45,6 +47,11 @@ class Monitor {
 
   /// Runs a check now. Returns what to tell who asked.
   std::string check_now(const std::string& name);
+
+  /// See Engine.
+  void every(std::chrono::nanoseconds period, std::function<void()> call) {
+    engine_->every(period, std::move(call));
+  }
 
   [[nodiscard]] EngineFigures figures() const { return engine_->figures(); }
   /// Whether every check has a result.

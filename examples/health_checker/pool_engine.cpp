@@ -207,6 +207,10 @@ bool PoolEngine::check_now(const std::string& name) {
   return true;
 }
 
+void PoolEngine::every(std::chrono::nanoseconds period, std::function<void()> call) {
+  timers_.run_every(period, std::move(call), {.first = 0s, .urgency = rouse::Urgency::high});
+}
+
 void PoolEngine::remove(const std::string& name, std::chrono::milliseconds patience) {
   std::shared_ptr<Item> item;
   {
@@ -259,7 +263,7 @@ std::vector<StoppedLayer> PoolEngine::stop(std::chrono::milliseconds patience) {
   if (const std::lock_guard guard(mutex_); slowest_took_ > 0s) {
     layers.back().note += ", the last was '" + slowest_ + "' after " + duration_text(slowest_took_);
   }
-  layers.push_back({"events", rouse::stop_all(watches, left()), ""});
+  if (!watches.empty()) layers.push_back({"events", rouse::stop_all(watches, left()), ""});
   layers.push_back({"guards", guards_.stop_for(left()), ""});
   return layers;
 }

@@ -17,7 +17,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,11 +35,9 @@ class PoolEngine : public Engine {
   void add(CheckConfig check) override;
   void remove(const std::string& name, std::chrono::milliseconds patience) override;
   bool check_now(const std::string& name) override;
+  void every(std::chrono::nanoseconds period, std::function<void()> call) override;
   std::vector<StoppedLayer> stop(std::chrono::milliseconds patience) override;
   [[nodiscard]] EngineFigures figures() const override;
-
-  /// The executor, for what else is to be done at its time.
-  [[nodiscard]] rouse::DelayExecutor& timers() noexcept { return timers_; }
 
  private:
   struct Item;

@@ -34,6 +34,8 @@ void print(const std::string& text) {
   std::fflush(stdout);
 }
 
+bool is_terminal() noexcept { return ::isatty(STDIN_FILENO) == 1; }
+
 std::size_t terminal_width() noexcept {
   winsize size{};
   const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;

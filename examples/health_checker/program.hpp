@@ -18,6 +18,9 @@ void prepare_process();
 /// To standard output, at once. If it has gone there is nobody to tell.
 void print(const std::string& text);
 
+/// Whether somebody sits before standard input.
+bool is_terminal() noexcept;
+
 /// How many characters fit in a line of standard output; 120 if it is no terminal.
 std::size_t terminal_width() noexcept;
 

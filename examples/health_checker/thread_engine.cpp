@@ -1,6 +1,7 @@
 #include "thread_engine.hpp"
 
-#include <algorithm>
+#include "rouse/wait/sleep.hpp"
+
 #include <utility>
 
 namespace health {
@@ -42,11 +43,23 @@ bool ThreadEngine::check_now(const std::string& name) {
   return true;
 }
 
+void ThreadEngine::every(std::chrono::nanoseconds period, std::function<void()> call) {
+  const auto repeat = [period, call = std::move(call)] {
+    do {
+      call();
+    } while (rouse::sleep_for(period) == rouse::WaitStatus::timeout);
+  };
+  repeated_.push_back(std::make_unique<rouse::Running<rouse::StoppableThread>>(
+      repeat, rouse::ThreadOptions{.name = "every"}));
+}
+
 std::vector<StoppedLayer> ThreadEngine::stop(std::chrono::milliseconds patience) {
-  std::vector<std::shared_ptr<Thread>> all = removed_;
+  std::vector<rouse::StoppableThread*> all;
+  for (const auto& each : repeated_) all.push_back(each.get());
+  for (const auto& each : removed_) all.push_back(each.get());
   {
     const std::lock_guard guard(mutex_);
-    for (const auto& [name, thread] : threads_) all.push_back(thread);
+    for (const auto& [name, thread] : threads_) all.push_back(thread.get());
   }
   std::vector<StoppedLayer> layers;
   layers.push_back({"checks", rouse::stop_all(all, patience), ""});

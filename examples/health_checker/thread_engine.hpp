@@ -9,6 +9,7 @@
 #include "checker_thread.hpp"
 #include "engine.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,7 @@ class ThreadEngine : public Engine {
   void add(CheckConfig check) override;
   void remove(const std::string& name, std::chrono::milliseconds patience) override;
   bool check_now(const std::string& name) override;
+  void every(std::chrono::nanoseconds period, std::function<void()> call) override;
   std::vector<StoppedLayer> stop(std::chrono::milliseconds patience) override;
   [[nodiscard]] EngineFigures figures() const override;
 
@@ -35,6 +37,7 @@ class ThreadEngine : public Engine {
   mutable std::mutex mutex_;  // of the map
   std::map<std::string, std::shared_ptr<Thread>> threads_;
   std::vector<std::shared_ptr<Thread>> removed_;  // and not ended
+  std::vector<std::unique_ptr<rouse::Running<rouse::StoppableThread>>> repeated_;
 };
 
 }  // namespace health

@@ -1,0 +1,87 @@
+#include "daemon.hpp"
+
+#include "rouse/thread/stop_all.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+
+namespace health {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long a check that was removed from the configuration may take to end.
+constexpr std::chrono::milliseconds removal_patience = 5s;
+
+}  // namespace
+
+Daemon::Daemon(Config config, DaemonOptions options, Notify& notify, Log& log)
+    : log_(log),
+      notify_(notify),
+      options_(std::move(options)),
+      engine_(config.engine),
+      most_at_once_(config.most_at_once),
+      server_config_(config.server),
+      monitor_(std::move(config), log) {
+  reload_ = std::make_unique<Reload>(
+      options_.config_file, ReloadOptions{.on_signal = options_.reload_on_signal},
+      [this](const char* why) { reload(why); },
+      [this](const std::string& what) {
+        log_.warning("the configuration is not watched for changes: " + what);
+      });
+  if (const auto watchdog = notify_.watchdog()) {
+    // By the scheduler that makes the checks: if that is stuck, so is this.
+    monitor_.every(*watchdog / 2, [this] { notify_.send("WATCHDOG=1"); });
+  }
+  tell_ready();
+}
+
+void Daemon::tell_ready() {
+  notify_.send("READY=1\nSTATUS=" + std::to_string(monitor_.size()) + " checks");
+}
+
+// Validated as a whole first: a mistake leaves everything as it is.
+void Daemon::reload(const char* why) {
+  notify_.send("RELOADING=1");
+  std::vector<ConfigError> errors;
+  Config config = load_config(options_.config_file, errors);
+  if (!errors.empty()) {
+    const std::string first = errors.front().to_string();
+    log_.error("the configuration was not reloaded (" + std::string(why) + "), " +
+               std::to_string(errors.size()) + (errors.size() == 1 ? " error: " : " errors: ") +
+               first);
+    return tell_ready();
+  }
+  if (config.engine != engine_ || config.most_at_once != most_at_once_ ||
+      config.server != server_config_) {
+    log_.warning("'engine', 'most_at_once' and [server] are taken over at the next start only");
+  }
+  try {
+    const Monitor::Changes changes = monitor_.apply(std::move(config), removal_patience);
+    log_.info("reloaded the configuration (" + std::string(why) +
+              "): " + std::to_string(changes.added) + " added, " + std::to_string(changes.removed) +
+              " removed, " + std::to_string(changes.restarted) + " changed, " +
+              std::to_string(changes.kept) + " as before");
+  } catch (const std::exception& error) {
+    log_.error("not all of the configuration was taken over: " + std::string(error.what()));
+  }
+  tell_ready();
+}
+
+std::vector<StoppedLayer> Daemon::stop(std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + patience;
+  const auto left = [until] {
+    return std::chrono::ceil<std::chrono::milliseconds>(
+        std::max<Clock::duration>(until - Clock::now(), 0s));
+  };
+  notify_.send("STOPPING=1");
+  std::vector<StoppedLayer> layers;
+  layers.push_back({"reload", rouse::stop_all(std::array{&reload_->thread()}, left()), ""});
+  for (StoppedLayer& layer : monitor_.stop(left())) layers.push_back(std::move(layer));
+  return layers;
+}
+
+}  // namespace health
