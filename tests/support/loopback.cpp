@@ -114,20 +114,30 @@ std::size_t SilentServer::accept() {
   }
 }
 
-Nginx::Nginx() {
-  const std::string program = find_nginx();
+Nginx::Nginx() : program_(find_nginx()) {
   std::ostringstream said;
   // Between our look at a free port and nginx's, somebody else may take it.
   for (int attempt = 0; attempt < 5; ++attempt) {
     port_ = port_of(bound_socket());
-    const std::string config = folder_.write("nginx.conf", nginx_config(port_));
-    process_ = std::make_unique<ChildProcess>(
-        std::vector<std::string>{program, "-p", folder_.path().string(), "-c", config});
-    // It listens before it starts its workers.
-    if (process_->wait_for_output("start worker process ")) return;
+    folder_.write("nginx.conf", nginx_config(port_));
+    if (try_start()) return;
     said << *process_;
   }
   throw std::runtime_error("nginx does not start: " + said.str());
+}
+
+bool Nginx::try_start() {
+  process_ = std::make_unique<ChildProcess>(std::vector<std::string>{
+      program_, "-p", folder_.path().string(), "-c", folder_ / "nginx.conf"});
+  // It listens before it starts its workers.
+  return process_->wait_for_output("start worker process ");
+}
+
+void Nginx::start() {
+  if (try_start()) return;
+  std::ostringstream said;
+  said << *process_;
+  throw std::runtime_error("nginx does not start again: " + said.str());
 }
 
 }  // namespace rouse::test

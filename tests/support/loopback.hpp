@@ -59,7 +59,15 @@ class Nginx {
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] std::string pid_file() const { return folder_.path() / "nginx.pid"; }
 
+  /// Connections are refused from now on.
+  void stop() { process_.reset(); }
+  /// On the same port again.
+  void start();
+
  private:
+  [[nodiscard]] bool try_start();
+
+  const std::string program_;
   TemporaryDirectory folder_;
   std::uint16_t port_ = 0;
   std::unique_ptr<ChildProcess> process_;
