@@ -95,6 +95,22 @@ void Settings::wrong(std::string_view key, const toml::node& node, std::string_v
              quoted(key) + " must be " + std::string(must_be) + ", but is " + described(node));
 }
 
+void Settings::error_within(const ListedText& entry, std::size_t offset,
+                            const std::string& message) {
+  const std::string_view text = entry.text;
+  const auto before = static_cast<std::uint32_t>(columns(text.substr(0, offset)));
+  toml::source_region where = entry.node->source();
+  // Between two quotes, and with escapes it would be longer.
+  const bool as_it_is = where.begin.line == where.end.line &&
+                        where.end.column - where.begin.column == columns(text) + 2;
+  if (!as_it_is) {
+    error_from(where, message + " (at character " + std::to_string(before + 1) + " of it)");
+    return;
+  }
+  where.begin.column += 1 + before;
+  error_from(where, message);
+}
+
 std::optional<std::string> Settings::checked_text(std::string_view key, const toml::node& node) {
   const auto* const text = node.as_string();
   if (text == nullptr) {
@@ -147,7 +163,7 @@ std::string Settings::choice(std::string_view key,
   return fallback;
 }
 
-std::vector<std::string> Settings::text_list(std::string_view key) {
+std::vector<Settings::ListedText> Settings::listed_texts(std::string_view key) {
   const toml::node* const node = find(key);
   if (node == nullptr) return {};
   const toml::array* const array = node->as_array();
@@ -159,14 +175,20 @@ std::vector<std::string> Settings::text_list(std::string_view key) {
     error_at(key, quoted(key) + " has more than " + std::to_string(longest_list) + " entries");
     return {};
   }
-  std::vector<std::string> list;
+  std::vector<ListedText> list;
   for (const toml::node& entry : *array) {
     if (!entry.is_string()) {
       wrong(key, entry, "an array of strings; this entry");
       continue;
     }
-    if (auto text = checked_text(key, entry)) list.push_back(*std::move(text));
+    if (auto text = checked_text(key, entry)) list.push_back({*std::move(text), &entry});
   }
+  return list;
+}
+
+std::vector<std::string> Settings::text_list(std::string_view key) {
+  std::vector<std::string> list;
+  for (ListedText& entry : listed_texts(key)) list.push_back(std::move(entry.text));
   return list;
 }
 

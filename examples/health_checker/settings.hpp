@@ -46,6 +46,12 @@ class Settings {
   /// One of `choices`, or the first of them.
   std::string choice(std::string_view key, std::initializer_list<std::string_view> choices);
   std::vector<std::string> text_list(std::string_view key);  ///< Capped at 256 entries.
+  /// The same, for what looks into the texts: error_within() says where in one something is wrong.
+  struct ListedText {
+    std::string text;
+    const toml::node* node;
+  };
+  std::vector<ListedText> listed_texts(std::string_view key);
   std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t least,
                        std::int64_t most);
   std::int64_t required_integer(std::string_view key, std::int64_t least, std::int64_t most);
@@ -65,6 +71,10 @@ class Settings {
 
   /// An error at the key's value (or at the table if the key is not there).
   void error_at(std::string_view key, const std::string& message);
+
+  /// An error at byte `offset` of a text: at its column, where the text stands in the file as it
+  /// is; where it is written with escapes, or over several lines, the message says which character.
+  void error_within(const ListedText& entry, std::size_t offset, const std::string& message);
 
   /// After all readers: reports the keys that none of them asked for. `also_known` are keys that
   /// somebody else reads.
