@@ -26,6 +26,8 @@ libs   libcli11-dev        -             the command line of the examples
 libs   libtomlplusplus-dev -             the configuration of the health-checker
 libs   libc-ares-dev       -             name look-ups that can be stopped
 libs   libre2-dev          -             autowait and the health-checker: expressions that cannot run away
+libs   libssl-dev          -             TLS of the health-checker; certificates for the tests
+libs   nlohmann-json3-dev  -             the health-checker reads JSON
 tests  nginx-light         nginx         the web server that the health-checker is tested on
 tests  spin                spin          verifies the models of the wait core
 ci     clang               clang++       the second compiler

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Lets libFuzzer look for inputs that break a promise, with AddressSanitizer and
 # UndefinedBehaviorSanitizer.
-# Usage: run.sh [cron|line] [SECONDS] [ARGUMENTS OF LIBFUZZER]    both, each for 60 seconds
+# Usage: run.sh [cron|line|expectation] [SECONDS] [ARGUMENTS OF LIBFUZZER]    all, each for 60 seconds
 # What it finds lies in build/fuzz; build/fuzz/cron_fuzz FILE tries it again.
 # shellcheck source=../../cmake/run-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/run-common.sh"
-targets=(cron line)
+targets=(cron line expectation)
 if [[ ${1:-} =~ ^[a-z] ]]; then
   targets=("$1")
   shift
@@ -35,17 +35,35 @@ line_corpus() {
   done <"$root/tests/fuzz/line_corpus.txt"
 }
 
+# Each line, asked of some JSON.
+expectation_corpus() {
+  local number=0 condition
+  while IFS= read -r condition; do
+    number=$((number + 1))
+    printf '%s\n{"ready": true, "n": 3, "list": ["a", 1, null], "deep": {"er": "x-y"}}' \
+      "$condition" >"$1/$number"
+  done <"$root/tests/fuzz/expectation_corpus.txt"
+}
+
 for target in "${targets[@]}"; do
   say "build/fuzz/${target}_fuzz"
   mkdir -p "$folder/${target}_corpus"
+  needs=(-I"$root/include" -I"$root/src")
   case $target in
-    cron) sources=(exec/cron.cpp exec/cron_fields.cpp exec/time_zone.cpp detail/thread_name.cpp) ;;
-    line) sources=(service/line_follower.cpp) ;;
+    cron)
+      sources=(src/exec/{cron,cron_fields,time_zone}.cpp src/detail/thread_name.cpp)
+      ;;
+    line) sources=(src/service/line_follower.cpp) ;;
+    expectation)
+      needs=(-I"$root/examples/health_checker" -lre2)
+      sources=(examples/health_checker/{expectation,expectation_parser,json_document,settings,suggest}.cpp
+        examples/health_checker/{display,units,checkers/text}.cpp)
+      ;;
     *) fail "no target is called $target" ;;
   esac
   "${CLANGXX:-clang++}" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined \
-    -fno-sanitize-recover=undefined -I"$root/include" -I"$root/src" \
-    "$root/tests/fuzz/${target}_fuzz.cpp" "${sources[@]/#/$root/src/}" -o "$folder/${target}_fuzz"
+    -fno-sanitize-recover=undefined \
+    "$root/tests/fuzz/${target}_fuzz.cpp" "${sources[@]/#/$root/}" "${needs[@]}" -o "$folder/${target}_fuzz"
   "${target}_corpus" "$folder/${target}_corpus"
 done
 
