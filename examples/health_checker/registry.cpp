@@ -11,7 +11,7 @@ constexpr Kind kinds[] = {
     {"command", &make_command}, {"disk", &make_disk}, {"file", &make_file},
     {"http", &make_http},       {"load", &make_load}, {"log", &make_log, 1},
     {"memory", &make_memory},   {"port", &make_port}, {"process", &make_process},
-    {"tcp", &make_tcp},
+    {"tcp", &make_tcp},         {"tls", &make_tls},
 };
 
 }  // namespace

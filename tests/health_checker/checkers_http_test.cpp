@@ -26,7 +26,7 @@ using Client = LoopbackServer::Connection;
 
 HttpOptions to(const LoopbackServer& server, std::string_view target = "/") {
   HttpOptions options;
-  options.url = parse_url(server.url(target));
+  options.request.url = parse_url(server.url(target));
   return options;
 }
 
@@ -61,7 +61,7 @@ TEST(HttpChecker, SendsAWellFormedRequest) {
     client.send("HTTP/1.0 204 No Content\r\n\r\n");
   });
   HttpOptions options = to(server, "/a?b=c");
-  options.headers = {"Accept: text/html"};
+  options.request.headers = {"Accept: text/html"};
   {
     HttpChecker checker(options);
     EXPECT_EQ(run_check(checker).status, Status::ok);
@@ -79,7 +79,7 @@ TEST(HttpChecker, HeadHasNoBody) {
     client.wait_for_close();
   });
   HttpOptions options = to(server);
-  options.head = true;
+  options.request.method = "HEAD";
   HttpChecker checker(options);
   EXPECT_EQ(run_check(checker).status, Status::ok);
   EXPECT_THAT(request, StartsWith("HEAD / HTTP/1.1\r\n"));
@@ -329,7 +329,7 @@ TEST(Url, Parts) {
 
 TEST(Url, WhatIsWrongIsSaid) {
   for (const char* bad :
-       {"", "example.org", "https://a", "ftp://a", "http://", "http://:80",
+       {"", "example.org", "https:/a", "ftp://a", "http://", "http://:80",
         "http://a:", "http://a:0", "http://a:65536", "http://a:8x", "http://u@a/", "http://[::1",
         "http://[::1]x", "http://a/b c", "http://a/\r\nX: y", "http://a/\xc3\xa9"}) {
     EXPECT_THROW((void)parse_url(bad), std::invalid_argument) << bad;

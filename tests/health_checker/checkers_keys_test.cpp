@@ -40,7 +40,11 @@ TEST(CheckerKeys, AllOfThemAreTaken) {
               IsEmpty());
   EXPECT_THAT(errors_of("http", R"(
     url = "http://h/"
-    method = "GET"
+    method = "POST"
+    body = "a=b"
+    redirects = 10
+    expect = ["status < 300", "warning: json /ready == true"]
+    verify = false
     status = ["200", "300-399"]
     latency_warning = "1s"
     latency_critical = "2s"
@@ -60,6 +64,16 @@ TEST(CheckerKeys, AllOfThemAreTaken) {
     address = "::1"
     state = "used"
     owner = "a")"),
+              IsEmpty());
+  EXPECT_THAT(errors_of("tls", R"(
+    host = "h"
+    port = 993
+    server_name = "i"
+    warning = "30d"
+    critical = "10d"
+    expect = ["latency < 1s", "days_left > 1"]
+    verify = true
+    dns_servers = [])"),
               IsEmpty());
   EXPECT_THAT(errors_of("process", R"(
     process = "a"
@@ -104,6 +118,7 @@ TEST(CheckerKeys, AllOfThemAreTaken) {
 TEST(CheckerKeys, WhatIsMissingIsSaid) {
   EXPECT_THAT(errors_of("tcp", ""), ElementsAre(HasSubstr("host"), HasSubstr("port")));
   EXPECT_THAT(errors_of("http", ""), ElementsAre(HasSubstr("url")));
+  EXPECT_THAT(errors_of("tls", ""), ElementsAre(HasSubstr("host")));
   EXPECT_THAT(errors_of("process", ""), ElementsAre(HasSubstr("pid_file")));
   EXPECT_THAT(errors_of("file", ""), ElementsAre(HasSubstr("path")));
   EXPECT_THAT(errors_of("disk", ""), ElementsAre(HasSubstr("path")));
@@ -111,8 +126,6 @@ TEST(CheckerKeys, WhatIsMissingIsSaid) {
 }
 
 TEST(CheckerKeys, WhatIsWrongIsSaid) {
-  EXPECT_THAT(errors_of("http", R"(url = "https://h/")"),
-              ElementsAre(HasSubstr("https is not supported")));
   EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nbody_regex = '(a'"),
               ElementsAre(AllOf(HasSubstr("body_regex"), HasSubstr("missing )"))));
   EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nstatus = [\"2xx\", \"300-200\", \"99\"]"),
@@ -121,6 +134,27 @@ TEST(CheckerKeys, WhatIsWrongIsSaid) {
               ElementsAre(HasSubstr("a b"), HasSubstr("Name: value")));
   EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nmethod = \"HEAD\"\nbody_regex = \"a\""),
               ElementsAre(HasSubstr("no body")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nheaders = [\"Content-Length: 3\"]"),
+              ElementsAre(HasSubstr("for the checker to say")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nbody = \"a\""),
+              ElementsAre(HasSubstr("none is sent with GET")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nredirects = 11"),
+              ElementsAre(HasSubstr("between 0 and 10")));
+  EXPECT_THAT(
+      errors_of("http", "url = \"http://h/\"\nmethod = \"HEAD\"\nexpect = ['json /a == 1']"),
+      ElementsAre(HasSubstr("'json' is nothing to look at here")));
+  EXPECT_THAT(errors_of("http", "url = \"http://h/\"\nexpect = ['days_left > 1']"),
+              ElementsAre(HasSubstr("'days_left' is nothing to look at here")));
+  EXPECT_THAT(errors_of("http", "url = \"https://h/\"\nca_file = \"/nowhere\""),
+              ElementsAre(HasSubstr("'ca_file': /nowhere is not there")));
+  EXPECT_THAT(errors_of("http", "url = \"https://h/\"\nca_file = \"/etc/passwd\""),
+              ElementsAre(HasSubstr("cannot be read as certificates")));
+  EXPECT_THAT(errors_of("http", "url = \"https://h/\"\nca_file = \"/dev/zero\""),
+              ElementsAre(HasSubstr("is not a file")));
+  EXPECT_THAT(errors_of("tls", "host = \"h\"\nverify = false\nca_file = \"/etc/passwd\""),
+              ElementsAre(HasSubstr("no meaning")));
+  EXPECT_THAT(errors_of("tls", "host = \"h\"\nwarning = \"1d\""),
+              ElementsAre(HasSubstr("'warning'")));
   EXPECT_THAT(errors_of("process", "process = \"a\"\nmin = 3\nmax = 2"),
               ElementsAre(HasSubstr("'max'")));
   EXPECT_THAT(errors_of("file", "path = \"a\"\nmin_size = 3\nmax_size = 2"),

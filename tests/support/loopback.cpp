@@ -52,8 +52,20 @@ std::string find_nginx() {
   throw std::runtime_error("nginx is not installed (cmake/packages.sh installs it)");
 }
 
+std::string nginx_server(const std::string& listen, const std::string& locations) {
+  return "  server {\n    listen 127.0.0.1:" + listen + ";\n" + locations +
+         "    location / { default_type text/plain; return 200 \"all is well\"; }\n  }\n";
+}
+
 // Paths are meant from the folder that -p names.
-std::string nginx_config(std::uint16_t port) {
+std::string nginx_config(const std::vector<std::uint16_t>& ports, const std::string& locations) {
+  std::string servers = nginx_server(std::to_string(ports[0]), locations);
+  for (std::size_t i = 1; i < ports.size(); ++i) {
+    const std::string files = std::to_string(i - 1);
+    servers += nginx_server(std::to_string(ports[i]) + " ssl",
+                            "    ssl_certificate " + files + ".pem;\n    ssl_certificate_key " +
+                                files + ".key;\n" + locations);
+  }
   return R"(daemon off;
 worker_processes 1;
 error_log stderr notice;
@@ -67,13 +79,16 @@ http {
   fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
-  server {
-    listen 127.0.0.1:)" +
-         std::to_string(port) + R"(;
-    location / { default_type text/plain; return 200 "all is well"; }
-  }
+)" + servers +
+         "}\n";
 }
-)";
+
+// All different: they are free at the same time.
+std::vector<std::uint16_t> free_ports(std::size_t count) {
+  std::vector<FileDescriptor> sockets;
+  std::vector<std::uint16_t> ports;
+  while (ports.size() < count) ports.push_back(port_of(sockets.emplace_back(bound_socket())));
+  return ports;
 }
 
 }  // namespace
@@ -114,12 +129,16 @@ std::size_t SilentServer::accept() {
   }
 }
 
-Nginx::Nginx() : program_(find_nginx()) {
+Nginx::Nginx(const NginxOptions& options) : program_(find_nginx()) {
+  for (std::size_t i = 0; i < options.tls.size(); ++i) {
+    folder_.write(std::to_string(i) + ".pem", options.tls[i].certificates);
+    folder_.write(std::to_string(i) + ".key", options.tls[i].key);
+  }
   std::ostringstream said;
   // Between our look at a free port and nginx's, somebody else may take it.
   for (int attempt = 0; attempt < 5; ++attempt) {
-    port_ = port_of(bound_socket());
-    folder_.write("nginx.conf", nginx_config(port_));
+    ports_ = free_ports(1 + options.tls.size());
+    folder_.write("nginx.conf", nginx_config(ports_, options.locations));
     if (try_start()) return;
     said << *process_;
   }

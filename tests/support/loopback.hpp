@@ -49,14 +49,25 @@ class SilentServer {
   std::vector<FileDescriptor> connections_;
 };
 
+struct NginxOptions {
+  /// For each a port with TLS: the certificate, and what else it sends of the chain, with the key.
+  struct Tls {
+    std::string certificates;  ///< PEM
+    std::string key;           ///< PEM
+  };
+  std::vector<Tls> tls = {};
+  std::string locations = {};  ///< More of nginx's configuration, for all its ports.
+};
+
 /// nginx on 127.0.0.1, in a folder of its own: every page is "all is well". It works for any user
 /// and dies with the test.
 class Nginx {
  public:
   /// Throws std::runtime_error, with what nginx said, if it does not come up.
-  Nginx();
+  explicit Nginx(const NginxOptions& options = {});
 
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return ports_[0]; }
+  [[nodiscard]] std::uint16_t tls_port(std::size_t index = 0) const { return ports_.at(index + 1); }
   [[nodiscard]] std::string pid_file() const { return folder_.path() / "nginx.pid"; }
 
   /// Connections are refused from now on.
@@ -69,7 +80,7 @@ class Nginx {
 
   const std::string program_;
   TemporaryDirectory folder_;
-  std::uint16_t port_ = 0;
+  std::vector<std::uint16_t> ports_;  // plain, then with TLS
   std::unique_ptr<ChildProcess> process_;
 };
 

@@ -1,5 +1,8 @@
 #include "checkers/http_answer.hpp"
 
+#include "display.hpp"
+
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -17,12 +20,13 @@ using boost::beast::error_code;
 constexpr std::size_t header_cap = 64 * 1024;
 constexpr int most_interim_answers = 8;
 
-/// A body for Beast's parser that keeps up to `cap` bytes. Not string_body: that reserves whatever
-/// the server announces.
+/// A body for Beast's parser that keeps what fits into one block of a pool. Not string_body: that
+/// reserves whatever the server announces.
 struct CappedBody {
   struct value_type {
-    std::string text;
+    rouse::BufferPool* pool = nullptr;
     std::size_t cap = 0;
+    rouse::Buffer bytes;
     bool cut = false;
   };
 
@@ -38,9 +42,7 @@ struct CappedBody {
       error = {};
       std::size_t all = 0;
       for (const boost::asio::const_buffer part : boost::beast::buffers_range_ref(buffers)) {
-        const std::size_t kept = std::min(part.size(), body_.cap - body_.text.size());
-        body_.text.append(static_cast<const char*>(part.data()), kept);
-        body_.cut = body_.cut || kept < part.size();
+        keep({static_cast<const char*>(part.data()), part.size()});
         all += part.size();
       }
       return all;
@@ -49,6 +51,14 @@ struct CappedBody {
     void finish(error_code& error) { error = {}; }
 
    private:
+    void keep(std::string_view part) {
+      if (part.empty()) return;
+      if (body_.bytes.block_count() == 0) body_.bytes = body_.pool->allocate();
+      const std::size_t kept = std::min(part.size(), body_.cap - body_.bytes.size());
+      body_.bytes.append(part.substr(0, kept));
+      body_.cut = body_.cut || kept < part.size();
+    }
+
     value_type& body_;
   };
 };
@@ -58,7 +68,7 @@ using Parser = http::response_parser<CappedBody>;
 /// What has been received and not parsed.
 class Input {
  public:
-  explicit Input(Socket& socket) : socket_(socket) {}
+  explicit Input(Stream& stream) : stream_(stream) {}
 
   /// Parses one message to its end, or until its body is cut.
   void parse(Parser& parser) {
@@ -84,7 +94,7 @@ class Input {
     // The parser takes header fields and chunk lines only as a whole.
     if (pending_.size() > header_cap) throw TargetError("a header of the answer is too long");
     std::array<char, 4096> buffer;
-    const std::size_t got = socket_.read(buffer);
+    const std::size_t got = stream_.read(buffer);
     pending_.append(buffer.data(), got);
     received_ = received_ || got > 0;
     if (got > 0) return;
@@ -94,29 +104,40 @@ class Input {
     if (error || !parser.is_done()) throw TargetError("the answer ends too early");
   }
 
-  Socket& socket_;
+  Stream& stream_;
   std::string pending_;
   bool received_ = false;
 };
 
+std::vector<HttpHeader> headers_of(const http::fields& fields) {
+  std::vector<HttpHeader> headers;
+  for (const auto& field : fields) {
+    const std::string name(field.name_string());
+    headers.push_back({lower(name), std::string(field.value())});
+  }
+  return headers;
+}
+
 }  // namespace
 
-HttpAnswer read_http_answer(Socket& socket, bool to_head, std::size_t body_cap) {
-  Input input(socket);
+HttpAnswer read_http_answer(Stream& stream, bool to_head, const BodyLimits& limits) {
+  Input input(stream);
   for (int interim = 0; interim <= most_interim_answers; ++interim) {
     Parser parser;
     parser.eager(true);
     parser.skip(to_head);
     parser.header_limit(header_cap);
     parser.body_limit(boost::none);  // CappedBody has its own
-    parser.get().body().cap = body_cap;
+    parser.get().body().pool = &limits.pool;
+    parser.get().body().cap = std::min(limits.cap, limits.pool.block_size());
     input.parse(parser);
     auto& message = parser.get();
     const auto status = static_cast<int>(message.result_int());
     if (status / 100 == 1 && status != 101) continue;
     return {.status = status,
             .reason = std::string(message.reason()),
-            .body = std::move(message.body().text),
+            .headers = headers_of(message.base()),
+            .body = std::move(message.body().bytes),
             .cut = message.body().cut};
   }
   throw TargetError("interim answers (1xx) without end");

@@ -13,6 +13,7 @@ namespace health {
 
 std::unique_ptr<BaseChecker> make_tcp(Settings& settings);
 std::unique_ptr<BaseChecker> make_http(Settings& settings);
+std::unique_ptr<BaseChecker> make_tls(Settings& settings);
 std::unique_ptr<BaseChecker> make_process(Settings& settings);
 std::unique_ptr<BaseChecker> make_file(Settings& settings);
 std::unique_ptr<BaseChecker> make_disk(Settings& settings);

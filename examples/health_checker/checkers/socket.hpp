@@ -1,5 +1,6 @@
 #pragma once
-// Address, Socket: TCP connections whose every wait ends at a stop and at the check's timeout.
+// Address, Stream, Socket: TCP connections whose every wait ends at a stop and at the check's
+// timeout.
 //
 // Thread safety: one thread at a time.
 // Errors: what is wrong with the target is a TargetError; what is wrong here (no descriptor left)
@@ -30,16 +31,29 @@ struct Address {
   [[nodiscard]] std::string to_string() const;
 };
 
-class Socket {
+/// Bytes to and from a peer, with TLS (tls_stream.hpp) or without.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  /// Some bytes of what the peer sends; 0 when it has closed.
+  virtual std::size_t read(std::span<char> buffer) = 0;
+  virtual void write_all(std::string_view data) = 0;
+
+ protected:
+  Stream() = default;
+  Stream(Stream&&) = default;
+  Stream& operator=(Stream&&) = default;
+};
+
+class Socket final : public Stream {
  public:
   /// Connects to whichever of `addresses` answers first. They are tried in their order, the next
   /// one when the last has failed or has not answered for 250 ms.
   static Socket connect(std::span<const Address> addresses);
 
-  /// Some bytes of what the peer sends; 0 when it has closed.
-  std::size_t read(std::span<char> buffer);
-
-  void write_all(std::string_view data);
+  std::size_t read(std::span<char> buffer) override;
+  void write_all(std::string_view data) override;
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
