@@ -11,11 +11,11 @@
 namespace health {
 namespace {
 
-constexpr std::size_t longest_shown = 80;
-constexpr int most_shown = 3;
+constexpr std::size_t longest_excerpt = 80;
+constexpr int most_failures_told = 3;
 
-std::string quoted(std::string_view text) {
-  const std::string line = first_line(text, longest_shown);
+std::string excerpt(std::string_view text) {
+  const std::string line = first_line(text, longest_excerpt);
   return "\"" + line + (line.size() < trimmed(text).size() ? "\"..." : "\"");
 }
 
@@ -53,7 +53,7 @@ class Judge {
         return number(expected, *facts_.days_left, number_text(*facts_.days_left, 1));
       case Subject::body:
         if (text_holds(facts_.body, expected)) return std::nullopt;
-        return facts_.body.empty() ? "empty" : quoted(facts_.body);
+        return facts_.body.empty() ? "empty" : excerpt(facts_.body);
       case Subject::header:
         return header(expected);
       case Subject::json:
@@ -73,7 +73,7 @@ class Judge {
     const auto value = find_header(facts_.headers, expected.argument);
     if (!value) return "missing";
     if (text_holds(*value, expected)) return std::nullopt;
-    return quoted(*value);
+    return excerpt(*value);
   }
 
   std::optional<std::string> json(const Expectation& expected) {
@@ -133,11 +133,11 @@ void judge(std::span<const Expectation> expectations, const Facts& facts, CheckR
     const auto found = judge.mismatch(expected);
     if (!found) continue;
     result.status = worse(result.status, expected.severity);
-    if (++failed > most_shown) continue;
+    if (++failed > most_failures_told) continue;
     result.message += "; " + expected.what + " is " + *found + ", expected " + expected.wanted;
   }
-  if (failed > most_shown) {
-    result.message += "; and " + std::to_string(failed - most_shown) + " more";
+  if (failed > most_failures_told) {
+    result.message += "; and " + std::to_string(failed - most_failures_told) + " more";
   }
 }
 

@@ -47,7 +47,7 @@ std::string listed(const std::vector<std::string_view>& words) {
   return all;
 }
 
-std::string shown(std::string_view word) { return "'" + cut(printable(word), 40) + "'"; }
+std::string word_text(std::string_view word) { return "'" + cut(printable(word), 40) + "'"; }
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool is_sign(char c) { return c == '=' || c == '!' || c == '<' || c == '>'; }
@@ -56,15 +56,15 @@ bool is_letter(char c) {
          c == '-';
 }
 
-bool is_text(Subject subject) { return subject == Subject::body || subject == Subject::header; }
+bool asks_text(Subject subject) { return subject == Subject::body || subject == Subject::header; }
 
 bool goes_with(Operator op, Subject subject) {
   if (subject == Subject::json || op == Operator::equal || op == Operator::unequal) return true;
-  return (op == Operator::contains || op == Operator::matches) == is_text(subject);
+  return (op == Operator::contains || op == Operator::matches) == asks_text(subject);
 }
 
 /// A number without a unit, or nothing.
-std::optional<double> parse_number(std::string_view text) {
+std::optional<double> plain_number(std::string_view text) {
   double value = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
@@ -88,14 +88,14 @@ std::optional<double> parse_size(std::string_view text) {
 
 std::optional<double> parse_days(std::string_view text) {
   constexpr double per_day = 86'400'000;
-  if (const auto number = parse_number(text)) return number;
+  if (const auto number = plain_number(text)) return number;
   const auto duration = parse_milliseconds(text);
   return duration ? std::optional(*duration / per_day) : std::nullopt;
 }
 
-class Parser {
+class ConditionParser {
  public:
-  Parser(std::string_view text, const std::vector<Subject>& subjects)
+  ConditionParser(std::string_view text, const std::vector<Subject>& subjects)
       : text_(text), subjects_(subjects) {}
 
   Expectation parse() {
@@ -146,7 +146,7 @@ class Parser {
     const auto* const known = std::ranges::find(severity_words, word, &Word<Status>::text);
     if (known == std::end(severity_words)) {
       const std::vector<std::string_view> words = {"warning", "critical"};
-      fail(begin, shown(word) + " is no severity" + suggestion(word, words) + " (there are " +
+      fail(begin, word_text(word) + " is no severity" + suggestion(word, words) + " (there are " +
                       listed(words) + ")");
     }
     result_.severity = known->meaning;
@@ -169,7 +169,8 @@ class Parser {
     }
     const std::string all = " (there are " + listed(words) + ")";
     if (word.empty()) fail(subject_at_, "a condition begins with what it is about" + all);
-    fail(subject_at_, shown(word) + " is nothing to look at here" + suggestion(word, words) + all);
+    fail(subject_at_,
+         word_text(word) + " is nothing to look at here" + suggestion(word, words) + all);
   }
 
   void read_argument() {
@@ -224,7 +225,7 @@ class Parser {
     const std::string all = "there are " + listed(words);
     if (word.empty()) fail(begin, "an operator must follow: " + all);
     fail(begin,
-         shown(word) + " is no operator for this" + suggestion(word, words) + " (" + all + ")");
+         word_text(word) + " is no operator for this" + suggestion(word, words) + " (" + all + ")");
   }
 
   void read_value() {
@@ -241,7 +242,7 @@ class Parser {
       set_regex(value, begin + quotes / 2, as_it_is);
     } else if (result_.subject == Subject::json) {
       set_json(value, begin, in_quotes);
-    } else if (is_text(result_.subject)) {
+    } else if (asks_text(result_.subject)) {
       result_.text = value;
     } else {
       set_number(value, begin);
@@ -265,10 +266,10 @@ class Parser {
         must_be = "a number of days: 14, 14d";
         break;
       default:
-        number = parse_number(value);
+        number = plain_number(value);
         must_be = "a number: 200";
     }
-    if (!number) fail(begin, shown(value) + " must be " + must_be);
+    if (!number) fail(begin, word_text(value) + " must be " + must_be);
     result_.number = *number;
   }
 
@@ -321,7 +322,7 @@ class Parser {
 }  // namespace
 
 Expectation parse_expectation(std::string_view text, const std::vector<Subject>& subjects) {
-  return Parser(text, subjects).parse();
+  return ConditionParser(text, subjects).parse();
 }
 
 std::vector<Expectation> read_expectations(Settings& settings,

@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 
 constexpr int most_levels = 64;
 constexpr int most_values = 50'000;
-constexpr std::size_t longest_shown = 80;
+constexpr std::size_t longest_value = 80;
 
 /// "[json.exception.parse_error.101] parse error at line 1, column 2: ..." without the brackets.
 std::string reason_of(const Json::exception& error) {
@@ -38,10 +38,10 @@ class Limits {
   int values_ = 0;
 };
 
-std::string shown(const Json& value) {
+std::string value_text(const Json& value) {
   if (value.is_array()) return "an array of " + std::to_string(value.size());
   if (value.is_object()) return "an object of " + std::to_string(value.size());
-  return cut(printable(value.dump(-1, ' ', false, Json::error_handler_t::replace)), longest_shown);
+  return cut(printable(value.dump(-1, ' ', false, Json::error_handler_t::replace)), longest_value);
 }
 
 bool contains(const Json& value, const Json& part) {
@@ -101,7 +101,8 @@ JsonDocument::~JsonDocument() = default;
 JsonDocument::Found JsonDocument::find(const std::string& pointer) const {
   const Json* const value = impl_->find(pointer);
   if (value == nullptr) return {};
-  Found found{.there = true, .is_text = value->is_string(), .text = {}, .shown = shown(*value)};
+  Found found{
+      .there = true, .is_text = value->is_string(), .text = {}, .shown = value_text(*value)};
   if (found.is_text) found.text = value->get_ref<const std::string&>();
   return found;
 }

@@ -120,6 +120,19 @@ TEST_F(Https, APageOfABelievedServer) {
   EXPECT_NEAR(result.figures[2].value, 90, 0.1);
 }
 
+TEST_F(Https, ManyAtOnceShareContextAndPool) {
+  const HttpOptions options = believing(to(secure("/1"), 2));
+  HttpOptions distrusting = options;
+  distrusting.tls = nullptr;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      EXPECT_EQ(checked(options).status, Status::ok);
+      EXPECT_EQ(checked(distrusting).status, Status::critical);
+    });
+  }
+}
+
 TEST_F(Https, OthersAreRefusedBeforeAnythingIsSent) {
   const CheckResult result = checked(believing(to(secure("/", 1))));
   EXPECT_EQ(result.status, Status::critical);

@@ -15,7 +15,7 @@
 namespace health {
 namespace {
 
-constexpr std::size_t longest_name = 200;
+constexpr std::size_t longest_subject = 200;
 
 struct FreeBio {
   void operator()(BIO* bio) const noexcept { ::BIO_free(bio); }
@@ -27,7 +27,7 @@ std::string name_text(const X509_NAME* name) {
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   return size <= 0 ? "no name"
-                   : cut(printable({text, static_cast<std::size_t>(size)}), longest_name);
+                   : cut(printable({text, static_cast<std::size_t>(size)}), longest_subject);
 }
 
 std::string time_text(const ASN1_TIME* time) {

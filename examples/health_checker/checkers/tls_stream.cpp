@@ -13,7 +13,7 @@
 namespace health {
 namespace {
 
-constexpr std::size_t most_at_once = 16 * 1024;
+constexpr std::size_t most_in_a_record = 16 * 1024;
 
 }  // namespace
 
@@ -53,14 +53,14 @@ void TlsStream::expect_name(std::string name) {
 }
 
 std::size_t TlsStream::read(std::span<char> buffer) {
-  const int most = static_cast<int>(std::min(buffer.size(), most_at_once));
+  const int most = static_cast<int>(std::min(buffer.size(), most_in_a_record));
   return static_cast<std::size_t>(
       complete("reading", [&] { return ::SSL_read(ssl_.get(), buffer.data(), most); }));
 }
 
 void TlsStream::write_all(std::string_view data) {
   while (!data.empty()) {
-    const std::string_view part = data.substr(0, most_at_once);
+    const std::string_view part = data.substr(0, most_in_a_record);
     const int sent = complete("writing", [&] {
       return ::SSL_write(ssl_.get(), part.data(), static_cast<int>(part.size()));
     });
@@ -115,7 +115,7 @@ void TlsStream::send_pending() {
 }
 
 void TlsStream::receive(const char* what) {
-  std::array<char, most_at_once> buffer;
+  std::array<char, most_in_a_record> buffer;
   const std::size_t got = socket_.read(buffer);
   if (got == 0) {
     throw TargetError(std::string(what) + ": the connection was closed without an end of TLS");
