@@ -13,8 +13,6 @@
 namespace health {
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr std::size_t longest_text = 4096;
 constexpr std::size_t longest_list = 256;
 
@@ -34,7 +32,7 @@ std::string described(const toml::node& node) {
   return "a date or time";
 }
 
-std::string number_text(double value) {
+std::string exact_number(double value) {
   char text[32];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
   return {text, end};
@@ -45,18 +43,18 @@ std::string between(const Value& least, const Value& most, Show show) {
   return "between " + show(least) + " and " + show(most);
 }
 
-std::optional<milliseconds> duration_of(const toml::node& node) {
+std::optional<std::chrono::milliseconds> duration_of(const toml::node& node) {
   if (const auto* text = node.as_string()) return parse_duration(text->get());
   if (const auto* seconds = node.as_integer()) {
     std::int64_t ms = 0;
     if (__builtin_mul_overflow(seconds->get(), std::int64_t{1000}, &ms)) return std::nullopt;
-    return milliseconds(ms);
+    return std::chrono::milliseconds(ms);
   }
   if (const auto* seconds = node.as_floating_point()) {
     const double ms = std::round(seconds->get() * 1000);
     // Also false for what is not a number.
     if (!(std::abs(ms) < 1e15)) return std::nullopt;
-    return milliseconds(static_cast<std::int64_t>(ms));
+    return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
   }
   return std::nullopt;
 }
@@ -216,7 +214,7 @@ double Settings::number(std::string_view key, double fallback, double least, dou
   if (const auto* real = node->as_floating_point()) value = real->get();
   if (const auto* whole = node->as_integer()) value = static_cast<double>(whole->get());
   if (value >= least && value <= most) return value;
-  wrong(key, *node, "a number " + between(least, most, number_text));
+  wrong(key, *node, "a number " + between(least, most, exact_number));
   return fallback;
 }
 
@@ -228,11 +226,11 @@ bool Settings::flag(std::string_view key, bool fallback) {
   return fallback;
 }
 
-std::optional<milliseconds> Settings::optional_duration(std::string_view key, milliseconds least,
-                                                        milliseconds most) {
+std::optional<std::chrono::milliseconds> Settings::optional_duration(
+    std::string_view key, std::chrono::milliseconds least, std::chrono::milliseconds most) {
   const toml::node* const node = find(key);
   if (node == nullptr) return std::nullopt;
-  const std::optional<milliseconds> value = duration_of(*node);
+  const std::optional<std::chrono::milliseconds> value = duration_of(*node);
   if (value && *value >= least && *value <= most) return value;
   wrong(key, *node,
         "a duration " + between(least, most, exact_text) +
@@ -241,8 +239,10 @@ std::optional<milliseconds> Settings::optional_duration(std::string_view key, mi
   return std::nullopt;
 }
 
-milliseconds Settings::duration(std::string_view key, milliseconds fallback, milliseconds least,
-                                milliseconds most) {
+std::chrono::milliseconds Settings::duration(std::string_view key,
+                                             std::chrono::milliseconds fallback,
+                                             std::chrono::milliseconds least,
+                                             std::chrono::milliseconds most) {
   return optional_duration(key, least, most).value_or(fallback);
 }
 
