@@ -24,9 +24,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::vector<Subject> all = {Subject::status,    Subject::latency, Subject::size,
-                                  Subject::days_left, Subject::body,    Subject::header,
-                                  Subject::json};
+const std::vector<Subject> any_subject = {Subject::status,    Subject::latency, Subject::size,
+                                          Subject::days_left, Subject::body,    Subject::header,
+                                          Subject::json};
 
 constexpr std::string_view json_body =
     R"({"ready": false, "n": 3, "big": 9007199254740993, "list": ["a", 7], "text": "up and well",)"
@@ -43,7 +43,7 @@ std::string judged(std::string_view condition, std::string_view body = json_body
                     .body = body,
                     .headers = headers};
   CheckResult result{.status = Status::ok};
-  const Expectation expectation = parse_expectation(condition, all);
+  const Expectation expectation = parse_expectation(condition, any_subject);
   judge(std::span(&expectation, 1), facts, result);
   EXPECT_EQ(result.status, result.message.empty() ? Status::ok : expectation.severity);
   return result.message;
@@ -54,7 +54,7 @@ struct Mistake {
   std::string message;
 };
 
-Mistake mistake_in(std::string_view condition, const std::vector<Subject>& subjects = all) {
+Mistake mistake_in(std::string_view condition, const std::vector<Subject>& subjects = any_subject) {
   try {
     (void)parse_expectation(condition, subjects);
   } catch (const ExpectationError& error) {
@@ -130,8 +130,8 @@ TEST(Expectation, HostileJsonIsRefused) {
 
 TEST(Expectation, TheSeverityMayBeLess) {
   const Facts slow{.status = 200, .latency_ms = 700};
-  const std::vector<Expectation> both = {parse_expectation("warning: latency < 500ms", all),
-                                         parse_expectation("critical: latency < 1s", all)};
+  const std::vector<Expectation> both = {parse_expectation("warning: latency < 500ms", any_subject),
+                                         parse_expectation("critical: latency < 1s", any_subject)};
   CheckResult result{.status = Status::ok};
   judge(both, slow, result);
   EXPECT_EQ(result.status, Status::warning);
@@ -148,7 +148,7 @@ TEST(Expectation, AFailureNeverMakesItBetterAndIsBounded) {
   CheckResult result{.status = Status::critical, .message = "bad"};
   judge({}, {}, result);
   EXPECT_EQ(result.status, Status::critical);
-  const std::vector<Expectation> many(10, parse_expectation("warning: status == 1", all));
+  const std::vector<Expectation> many(10, parse_expectation("warning: status == 1", any_subject));
   judge(many, {}, result);
   EXPECT_EQ(result.status, Status::critical);
   EXPECT_THAT(result.message, AllOf(StartsWith("bad; status is 0"), HasSubstr("; and 7 more")));
@@ -207,7 +207,7 @@ std::vector<std::string> errors_of(std::string_view text) {
   const toml::table table = toml::parse(text);
   std::vector<ConfigError> errors;
   Settings settings(table, "check 'x'", "f.toml", errors);
-  (void)read_expectations(settings, all);
+  (void)read_expectations(settings, any_subject);
   std::vector<std::string> texts;
   for (const ConfigError& error : errors) texts.push_back(error.to_string());
   return texts;
