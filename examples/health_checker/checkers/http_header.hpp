@@ -19,7 +19,11 @@ inline std::optional<std::string> find_header(std::span<const HttpHeader> header
   std::optional<std::string> found;
   for (const HttpHeader& header : headers) {
     if (header.name != name) continue;
-    found = found ? *found + ", " + header.value : header.value;
+    if (found) {
+      *found += ", " + header.value;
+    } else {
+      found = header.value;
+    }
   }
   return found;
 }
