@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,6 +65,7 @@ struct Launch {
   std::vector<char*> environment;
   const char* directory;  // null: stay
   int streams[3];
+  bool on_terminal;
   pid_t parent;
 };
 
@@ -72,7 +74,12 @@ struct Launch {
   ::sigfillset(&all);
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   ::sigprocmask(SIG_UNBLOCK, &all, nullptr);
-  ::setpgid(0, 0);
+  if (launch.on_terminal) {
+    ::setsid();
+    ::ioctl(launch.streams[0], TIOCSCTTY, 0);
+  } else {
+    ::setpgid(0, 0);
+  }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   bool ready = ::getppid() == launch.parent;
   for (int stream = 0; stream < 3; ++stream) {
@@ -152,11 +159,13 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments, ChildOptions opti
     std::erase_if(environment, [&](const std::string& old) { return old.starts_with(name); });
     environment.push_back(entry);
   }
-  const Launch launch{pointers_to(argument_texts),
-                      pointers_to(environment),
-                      options.directory.empty() ? nullptr : options.directory.c_str(),
-                      {in.read_end.get(), out.write_end.get(), err.write_end.get()},
-                      ::getpid()};
+  Launch launch{pointers_to(argument_texts),
+                pointers_to(environment),
+                options.directory.empty() ? nullptr : options.directory.c_str(),
+                {in.read_end.get(), out.write_end.get(), err.write_end.get()},
+                options.terminal >= 0,
+                ::getpid()};
+  if (launch.on_terminal) std::ranges::fill(launch.streams, options.terminal);
   pid_ = ::fork();
   if (pid_ < 0) fail("fork");
   if (pid_ == 0) run_child(launch);

@@ -46,6 +46,9 @@ class FileDescriptor {
 struct ChildOptions {
   std::vector<std::string> environment = {};  ///< "NAME=value", added to the test's own.
   std::string directory = {};                 ///< Empty: the test's own.
+  /// The standard streams are this terminal, which controls the process, instead of pipes. Below 0:
+  /// none.
+  int terminal = -1;
 };
 
 class ChildProcess {
