@@ -41,6 +41,24 @@ Command parse_command(std::string_view line) {
   return {Command::invalid, std::string(words)};
 }
 
+std::vector<std::string> completions(std::string_view line, std::span<const std::string> names) {
+  std::vector<std::string> found;
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  const std::size_t end = line.find_first_of(" \t");
+  const std::string word = lower(line.substr(0, end));
+  if (end == std::string_view::npos) {
+    for (const char* const command : {"check ", "help", "status", "stop"}) {
+      if (std::string_view(command).starts_with(word)) found.emplace_back(command);
+    }
+  } else if (word == "check") {
+    line.remove_prefix(std::min(line.find_first_not_of(" \t", end), line.size()));
+    for (const std::string& name : names) {
+      if (name.starts_with(line) && printable(name) == name) found.push_back("check " + name);
+    }
+  }
+  return found;
+}
+
 LineReader::Status LineReader::next(std::string& line) {
   for (;;) {
     if (const std::size_t length = pending_.find('\n'); length != std::string::npos) {
@@ -85,12 +103,16 @@ LineReader::Status LineReader::take(std::size_t length, std::string& line) {
 }
 
 Console::Console(int input, Actions actions, Print print)
-    : input_(input), actions_(std::move(actions)), print_(std::move(print)) {}
+    : Console([reader = LineReader(input)](std::string& line) mutable { return reader.next(line); },
+              std::move(actions), std::move(print)) {}
+
+Console::Console(Input input, Actions actions, Print print)
+    : input_(std::move(input)), actions_(std::move(actions)), print_(std::move(print)) {}
 
 Console::End Console::run() {
   std::string line;
   for (;;) {
-    switch (input_.next(line)) {
+    switch (input_(line)) {
       case LineReader::Status::end:
         return End::end_of_input;
       case LineReader::Status::stopped:

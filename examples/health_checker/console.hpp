@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace health {
 
@@ -19,6 +21,10 @@ struct Command {
 
 /// Blanks around the line and the case of the command's word do not matter.
 Command parse_command(std::string_view line);
+
+/// What `line` may become: commands, and names of checks after "check". Those with characters that
+/// cannot be typed are left out.
+std::vector<std::string> completions(std::string_view line, std::span<const std::string> names);
 
 /// Reads lines, however the bytes come.
 class LineReader {
@@ -53,15 +59,20 @@ class Console {
   };
   using Print = std::function<void(const std::string&)>;
 
+  /// As LineReader::next().
+  using Input = std::function<LineReader::Status(std::string& line)>;
+
   enum class End { stop_command, stopped, end_of_input };
 
+  /// Reads an open descriptor, which stays the caller's.
   Console(int input, Actions actions, Print print);
+  Console(Input input, Actions actions, Print print);
 
   /// Serves commands. Throws std::system_error if the input cannot be read.
   End run();
 
  private:
-  LineReader input_;
+  const Input input_;
   const Actions actions_;
   const Print print_;
 };

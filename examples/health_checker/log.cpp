@@ -2,12 +2,14 @@
 
 #include "checkers/fd.hpp"
 #include "display.hpp"
+#include "terminal.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -56,11 +58,50 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
   Fd file_;
 };
 
+// Hands the lines to somebody else, with the colours that the sink for standard error has.
+class FunctionSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  FunctionSink(std::function<void(std::string_view)> take, bool colours)
+      : take_(std::move(take)), colours_(colours) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t formatted;
+    message.color_range_start = message.color_range_end = 0;
+    formatter_->format(message, formatted);
+    std::string line(formatted.data(), formatted.size());
+    if (colours_ && message.color_range_end > message.color_range_start) {
+      line.insert(message.color_range_end, colour_off);
+      line.insert(message.color_range_start, colour_of(message.level));
+    }
+    take_(line);
+  }
+  void flush_() override {}
+
+ private:
+  static const char* colour_of(spdlog::level::level_enum level) noexcept {
+    return level >= spdlog::level::err    ? red
+           : level == spdlog::level::warn ? yellow
+           : level == spdlog::level::info ? green
+                                          : dim;
+  }
+
+  const std::function<void(std::string_view)> take_;
+  const bool colours_;
+};
+
+spdlog::sink_ptr first_sink(const LogOptions& options) {
+  const bool colours = colours_wanted(STDERR_FILENO);
+  if (options.sink) return std::make_shared<FunctionSink>(options.sink, colours);
+  // By itself spdlog does not know NO_COLOR.
+  return std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+      colours ? spdlog::color_mode::automatic : spdlog::color_mode::never);
+}
+
 }  // namespace
 
 struct Log::Impl {
-  explicit Impl(const LogOptions& options)
-      : logger("health", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
+  explicit Impl(const LogOptions& options) : logger("health", first_sink(options)) {
     if (!options.file.empty()) logger.sinks().push_back(std::make_shared<FileSink>(options.file));
     logger.set_level(options.verbose ? spdlog::level::debug : spdlog::level::info);
     // Local time, with its offset so that it can be told apart from any other.

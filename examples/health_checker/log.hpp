@@ -5,6 +5,7 @@
 // line is made printable on its way. (Its header is also the slowest of all to compile.)
 // Thread safety: all functions from any thread.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,8 +13,12 @@
 namespace health {
 
 struct LogOptions {
-  std::string file;      ///< Appended to; made with mode 0600. Empty: none.
-  bool verbose = false;  ///< Show debug lines.
+  std::string file = {};  ///< Appended to; made with mode 0600. Empty: none.
+  bool verbose = false;   ///< Show debug lines.
+
+  /// Gets the lines, each with its line feed, instead of standard error; from any thread. They have
+  /// colours where standard error may have them.
+  std::function<void(std::string_view line)> sink = {};
 };
 
 class Log {

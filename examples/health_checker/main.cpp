@@ -9,6 +9,7 @@
 #include "config.hpp"
 #include "console.hpp"
 #include "daemon.hpp"
+#include "dashboard.hpp"
 #include "display.hpp"
 #include "log.hpp"
 #include "monitor.hpp"
@@ -18,6 +19,9 @@
 #include "program.hpp"
 #include "reload.hpp"
 #include "results.hpp"
+#include "screen.hpp"
+#include "table.hpp"
+#include "terminal.hpp"
 
 #include <unistd.h>
 
@@ -26,8 +30,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <variant>
 #include <vector>
@@ -45,12 +51,17 @@ void log_stragglers(Log& log, const rouse::StopReport& report) {
   for (std::string line; std::getline(lines, line);) log.error(line);
 }
 
+std::string table(const std::vector<Row>& rows) {
+  return table_text(rows, std::chrono::steady_clock::now(), terminal_width(),
+                    colours_wanted(STDOUT_FILENO));
+}
+
 int run_all_once(const Config& config, const Options& options, const rouse::SignalStop& signals) {
   Log log({.file = options.log_file, .verbose = options.verbose});
   OnceRun run(config);
   const rouse::StopReport report = run.run(patience);
   const std::vector<Row> rows = run.rows();
-  print(table_text(rows, std::chrono::steady_clock::now(), terminal_width()));
+  print(table(rows));
   const int code =
       signals.stop_requested() ? 128 + signals.reason().code : static_cast<int>(worst(rows));
   if (!report) {
@@ -61,14 +72,22 @@ int run_all_once(const Config& config, const Options& options, const rouse::Sign
   return code;
 }
 
+// Somebody at a terminal has the table above a prompt, as long as commands are served.
+Console::End run_console(Monitor& monitor, Screen* screen) {
+  const Console::Actions actions{
+      .status = [&] { return table(monitor.rows()); },
+      .check = [&](const std::string& name) { return monitor.check_now(name); }};
+  if (screen == nullptr) return Console(STDIN_FILENO, actions, print).run();
+  Dashboard dashboard(STDIN_FILENO, *screen, [&] { return monitor.rows(); });
+  return Console([&](std::string& line) { return dashboard.next(line); }, actions,
+                 [&](const std::string& text) { dashboard.print(text); })
+      .run();
+}
+
 // Serves commands until one of them, or a signal, stops the program. Returns which it was.
-std::string serve(Monitor& monitor, Log& log, rouse::SignalStop& signals) {
-  Console console(STDIN_FILENO,
-                  {.status = [&] { return monitor.status(terminal_width()); },
-                   .check = [&](const std::string& name) { return monitor.check_now(name); }},
-                  print);
+std::string serve(Monitor& monitor, Log& log, Screen* screen, rouse::SignalStop& signals) {
   try {
-    switch (console.run()) {
+    switch (run_console(monitor, screen)) {
       case Console::End::stop_command:
         // A Ctrl-C from now on is the second request, which ends the program at once.
         signals.request_stop("command");
@@ -113,14 +132,22 @@ bool log_stop(Log& log, const std::vector<StoppedLayer>& layers) {
 
 int run_until_stopped(Config config, const Options& options, Notify& notify,
                       rouse::SignalStop& signals) {
-  Log log({.file = options.log_file, .verbose = options.verbose});
+  std::optional<Screen> screen;
+  LogOptions log_options{.file = options.log_file, .verbose = options.verbose};
+  if (is_interactive(STDIN_FILENO, STDOUT_FILENO)) {
+    screen.emplace(STDOUT_FILENO, STDERR_FILENO);
+    if (::isatty(STDERR_FILENO) == 1) {
+      log_options.sink = [&](std::string_view line) { screen->add_line(line); };
+    }
+  }
+  Log log(log_options);
   Daemon daemon(std::move(config),
                 {.config_file = options.config, .reload_on_signal = !is_terminal()}, notify, log);
   Monitor& monitor = daemon.monitor();
   const std::size_t count = monitor.size();
   log.info("started " + std::to_string(count) + (count == 1 ? " check" : " checks") +
            "; commands: stop, status, check NAME, help");
-  const std::string why = serve(monitor, log, signals);
+  const std::string why = serve(monitor, log, screen ? &*screen : nullptr, signals);
   const auto began = std::chrono::steady_clock::now();
   log.info("stopping (" + why + ")");
 

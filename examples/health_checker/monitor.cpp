@@ -3,6 +3,7 @@
 #include "checkers/text.hpp"
 #include "display.hpp"
 #include "suggest.hpp"
+#include "table.hpp"
 
 #include <algorithm>
 #include <string_view>

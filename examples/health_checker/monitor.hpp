@@ -41,6 +41,9 @@ class Monitor {
 
   [[nodiscard]] std::size_t size() const;
 
+  /// What is known of every check.
+  [[nodiscard]] std::vector<Row> rows() const { return results_.rows(); }
+
   /// The table of all checks, for a terminal of this width.
   [[nodiscard]] std::string status(std::size_t width) const;
   [[nodiscard]] Results& results() noexcept { return results_; }

@@ -1,5 +1,5 @@
 #pragma once
-// Results: what is known of every check, and a table of it for people.
+// Results: what is known of every check. (table.hpp shows it to people.)
 //
 //   Results::Subscription news(results);
 //   for (std::uint64_t seen = 0; news.wait() == rouse::WaitStatus::ready;) {
@@ -110,11 +110,6 @@ class Results::Subscription {
   Results& results_;
   rouse::Event changed_;
 };
-
-/// The rows with aligned columns, no line wider than `width` (but at least 60), and a line with the
-/// sums. What comes from outside is printable in it.
-std::string table_text(const std::vector<Row>& rows, std::chrono::steady_clock::time_point now,
-                       std::size_t width);
 
 /// "ok", or "warning (now ok)" where the last result is not the state.
 std::string state_text(const Row& row);

@@ -10,7 +10,9 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -52,6 +54,18 @@ TEST_F(LogFile, ShowsDebugOnlyWhenAsked) {
   EXPECT_THAT(text(), Not(HasSubstr("quiet")));
   Log({.file = file_, .verbose = true}).debug("loud");
   EXPECT_THAT(text(), HasSubstr("loud"));
+}
+
+TEST_F(LogFile, HandsItsLinesToASinkInstead) {
+  std::vector<std::string> lines;
+  Log log({.file = file_, .sink = [&](std::string_view line) { lines.emplace_back(line); }});
+  testing::internal::CaptureStderr();
+  log.warning("{} a\nb");
+  log.debug("quiet");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_THAT(lines[0], testing::EndsWith(" warning {} a\\x0Ab\n"));
+  EXPECT_EQ(text(), lines[0]) << "no colours, as standard error is no terminal";
 }
 
 TEST_F(LogFile, SaysWhyItCannotBeOpened) {

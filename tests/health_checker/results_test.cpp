@@ -2,10 +2,7 @@
 
 #include "rouse/rouse.hpp"
 
-#include "display.hpp"
-
 #include <deque>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,8 +13,6 @@ namespace health {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
-using testing::Not;
 
 const std::chrono::steady_clock::time_point now{1000s};
 
@@ -27,13 +22,6 @@ Row row(std::string name, Status state, std::string message) {
           .state = state,
           .last = {.status = state, .message = std::move(message), .duration = 12ms},
           .when = now - 5s};
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 TEST(Results, KeepTheLastOfEach) {
@@ -131,42 +119,14 @@ TEST(Results, WakeWhoHasSubscribed) {
   EXPECT_EQ(news.wait_for(0s), rouse::WaitStatus::timeout) << "heard already";
 }
 
-TEST(Table, AlignsItsColumns) {
-  const auto lines = lines_of(table_text(
-      {row("web", Status::ok, "fine"), row("Größe", Status::critical, "no"), {.name = "new"}}, now,
-      120));
-  ASSERT_EQ(lines.size(), 5U);
-  EXPECT_THAT(lines[0], testing::StartsWith("NAME   TYPE  STATE     "));
-  const std::size_t message = lines[0].find("MESSAGE");
-  EXPECT_EQ(lines[1].substr(message), "fine");
-  EXPECT_EQ(columns(lines[2]), message + 2) << "by characters, not by bytes";
-  EXPECT_THAT(lines[3], testing::StartsWith("new"));
-  EXPECT_EQ(lines[4], "3 checks: 1 ok, 1 critical, 1 not run yet");
-}
-
-TEST(Table, CutsLongLines) {
-  const auto lines = lines_of(table_text({row("web", Status::ok, std::string(500, 'x'))}, now, 80));
-  EXPECT_EQ(columns(lines[1]), 80U);
-  EXPECT_THAT(lines[1], testing::EndsWith("x…"));
-  const auto narrow = lines_of(table_text({row("web", Status::ok, std::string(500, 'x'))}, now, 1));
-  EXPECT_EQ(columns(narrow[1]), 60U);
-}
-
-TEST(Table, EscapesWhatComesFromOutside) {
-  const std::string text = table_text({row("web", Status::ok, "a\nall ok\x1b[2J\xff")}, now, 120);
-  EXPECT_EQ(lines_of(text).size(), 3U);
-  EXPECT_THAT(text, HasSubstr("a\\x0Aall ok\\x1B[2J\\xFF"));
-  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
-}
-
-TEST(Table, ShowsAResultThatIsNotTheState) {
+TEST(Results, ShowAResultThatIsNotTheState) {
   Row flapping = row("web", Status::ok, "refused");
   flapping.last.status = Status::critical;
   EXPECT_EQ(state_text(flapping), "ok (now critical)");
   EXPECT_EQ(state_text(row("web", Status::warning, "")), "warning");
 }
 
-TEST(Table, WorstIsCriticalThenWarningThenUnknown) {
+TEST(Results, WorstIsCriticalThenWarningThenUnknown) {
   const Row ok = row("a", Status::ok, "");
   const Row warning = row("b", Status::warning, "");
   const Row critical = row("c", Status::critical, "");
