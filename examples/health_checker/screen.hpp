@@ -2,7 +2,8 @@
 // Screen: a terminal that a frame and the log share without disturbing each other.
 //
 // Lines wait until the thread that draws takes them along, in the same write as the next frame; so
-// whoever logs never waits for a slow terminal. After close() they go to the log's descriptor.
+// whoever logs never waits for a slow terminal. After close() they go to the log's own, which is
+// given up if it takes nothing: it must not hold up a program that stops.
 // Thread safety: add_line() and fd() from any thread; the rest from one. It waits through rouse, so
 // whatever is bound to that thread ends a wait for a terminal that takes nothing.
 
@@ -10,7 +11,7 @@
 #include "frame.hpp"
 #include "terminal.hpp"
 
-#include <chrono>
+#include <atomic>
 #include <cstddef>
 #include <mutex>
 #include <string>
@@ -31,7 +32,7 @@ class Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  /// A line with its line feed. Never blocks before close().
+  /// A line with its line feed. Never blocks before close(), and then hardly.
   void add_line(std::string_view line);
 
   /// Readable while lines wait.
@@ -46,22 +47,21 @@ class Screen {
   /// Somebody else has written to the terminal: what is shown stays, the next frame stands below.
   void forget() noexcept { painter_.forget(); }
 
-  /// Takes the frame away and shows what waits, if the terminal takes it soon.
+  /// Takes the frame away and shows what waits, if the terminal takes it soon. Twice is once.
   void close() noexcept;
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   bool wait_in_line(std::string_view line);
+  bool is_closed();
   std::string take_waiting();
-  bool write(std::string_view text, Clock::time_point limit);
 
   const int output_;
-  const int log_;
   const bool colours_;
-  Fd own_;      // the same terminal, where a write does not block
-  Fd arrived_;  // an eventfd
+  const Fd own_output_;  // the same terminals, where a write does not block
+  const Fd own_log_;
+  const Fd arrived_;  // an eventfd
   FramePainter painter_;
+  std::atomic<bool> given_up_ = false;
 
   std::mutex mutex_;
   std::string waiting_;

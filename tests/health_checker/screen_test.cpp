@@ -74,7 +74,7 @@ TEST(Screen, SaysHowManyLinesItHasNoRoomFor) {
   }
   screen.add_line("lost\n");
   screen.add_line("lost\n");
-  rouse::StoppableThread thread([&] { screen.close(); });
+  rouse::StoppableThread thread([&] { screen.draw("", frame({">"})); });
   thread.start();
   EXPECT_TRUE(terminal.read_until([&] { return terminal.screen().shows("... 2 lines left out"); }));
   thread.join();
@@ -83,13 +83,13 @@ TEST(Screen, SaysHowManyLinesItHasNoRoomFor) {
 // The test is the terminal, and takes nothing.
 TEST(Screen, IsStoppedWhereTheTerminalTakesNothing) {
   PseudoTerminal terminal(40, 6);
-  rouse::test::Pipe log;
-  Screen screen(terminal.slave(), log.write_end());
+  Screen screen(terminal.slave(), terminal.slave());
   rouse::StoppableThread thread([&] {
     while (!rouse::this_thread::stop_token().stop_requested()) {
       screen.draw(std::string(4000, 'x') + "\n", frame({">"}));
     }
-    screen.close();  // gives up
+    screen.close();
+    screen.add_line("is lost\n");
   });
   thread.start();
   while (!thread.activity().blocked_in.starts_with("wait_writable")) std::this_thread::yield();

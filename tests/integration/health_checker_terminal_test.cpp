@@ -113,6 +113,15 @@ TEST_F(HealthCheckerTerminal, CtrlCStopsItAndRestoresTheTerminal) {
   EXPECT_TRUE(terminal_.screen().shows("stopping (SIGINT)"));
 }
 
+TEST_F(HealthCheckerTerminal, StopsThoughTheTerminalIsHeldUp) {
+  ChildProcess child = start(command_check("only", "exit 0", "1s"), {"--verbose"});
+  ASSERT_SHOWN(prompt_is(child, "health>"));
+  terminal_.type("\x13");  // Ctrl-S
+  ASSERT_TRUE(child.send(SIGTERM));
+  EXPECT_EQ(child.wait_for_exit(), 0) << child;
+  EXPECT_TRUE(same_settings(terminal_.settings(), before_));
+}
+
 TEST_F(HealthCheckerTerminal, ShowsTheWorstFirstAsFarAsTheyFit) {
   std::string config;
   for (int i = 0; i < 40; ++i) config += command_check("fine" + std::to_string(i), "exit 0", "1s");
