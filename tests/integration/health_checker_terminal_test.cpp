@@ -198,6 +198,7 @@ TEST_F(HealthCheckerTerminal, IsAsOffATerminalWhereTheTerminalIsDumb) {
 
 // Whatever leaves the top of the screen was written above the table: of the table itself nothing.
 TEST_F(HealthCheckerTerminal, TheLogDoesNotTearTheTable) {
+  terminal_.resize(160, 24);  // no line of the log is wrapped
   std::string config;
   for (int i = 0; i < 12; ++i) {
     config += command_check("check" + std::to_string(i), "echo it runs", "1s");
