@@ -13,7 +13,7 @@ constexpr char control(char letter) noexcept { return static_cast<char>(letter &
 constexpr char escape = '\x1b';
 constexpr char backspace = '\x7f';
 
-constexpr bool is_continuation(char byte) noexcept {
+constexpr bool continues(char byte) noexcept {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
 }
 
@@ -31,7 +31,7 @@ std::string common_prefix(const std::vector<std::string>& texts) {
     while (same < std::min(end, text.size()) && text[same] == first[same]) ++same;
     end = same;
   }
-  while (end > 0 && end < first.size() && is_continuation(first[end])) --end;  // a whole character
+  while (end > 0 && end < first.size() && continues(first[end])) --end;  // a whole character
   return first.substr(0, end);
 }
 
@@ -128,7 +128,7 @@ LineEditor::Outcome LineEditor::sequence_end(char byte) {
 }
 
 LineEditor::Outcome LineEditor::character(char byte) {
-  if (!is_continuation(byte)) character_.clear();
+  if (!continues(byte)) character_.clear();
   character_ += byte;
   if (character_.size() < length_of(character_.front())) return Outcome::none;
   const std::string whole = std::exchange(character_, {});
@@ -205,7 +205,7 @@ void LineEditor::insert(std::string_view text) {
 
 std::size_t LineEditor::left() const noexcept {
   std::size_t at = cursor_;
-  while (at > 0 && is_continuation(text_[--at])) {
+  while (at > 0 && continues(text_[--at])) {
   }
   return at;
 }

@@ -21,17 +21,17 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-class Pipe {
+class InputPipe {
  public:
-  Pipe() {
+  InputPipe() {
     if (::pipe2(fds_, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category());
   }
-  ~Pipe() {
+  ~InputPipe() {
     ::close(fds_[0]);
     close_writer();
   }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
+  InputPipe(const InputPipe&) = delete;
+  InputPipe& operator=(const InputPipe&) = delete;
 
   int reader() const { return fds_[0]; }
   void write(std::string_view text) {
@@ -67,7 +67,7 @@ TEST(Console, RefusesWhatIsNoCommand) {
 }
 
 TEST(LineReader, TakesLinesHoweverTheyCome) {
-  Pipe pipe;
+  InputPipe pipe;
   LineReader reader(pipe.reader());
   std::string line;
   pipe.write("one\n\ntwo\r\nth");
@@ -87,7 +87,7 @@ TEST(LineReader, TakesLinesHoweverTheyCome) {
 
 TEST(LineReader, ThrowsLongLinesAwayAndGoesOn) {
   for (const std::size_t extra : {1U, 1000U, 20'000U}) {
-    Pipe pipe;
+    InputPipe pipe;
     LineReader reader(pipe.reader());
     std::string line;
     pipe.write(std::string(LineReader::longest_line, 'x') + "\n");
@@ -117,14 +117,14 @@ TEST(LineReader, SaysThatItCannotRead) {
   std::string line;
   EXPECT_THROW((void)LineReader(folder).next(line), std::system_error);
   ::close(folder);
-  Pipe pipe;
+  InputPipe pipe;
   const int closed = ::dup(pipe.reader());
   ::close(closed);
   EXPECT_THROW((void)LineReader(closed).next(line), std::system_error);
 }
 
 TEST(LineReader, StopsAlsoWhereThereIsAlwaysMoreToRead) {
-  Pipe pipe;
+  InputPipe pipe;
   pipe.write("status\n");
   rouse::StopScope scope;
   const rouse::this_thread::Bind bind(scope);
@@ -145,7 +145,7 @@ struct Session {
 };
 
 TEST(Console, DoesWhatItIsTold) {
-  Pipe pipe;
+  InputPipe pipe;
   Session session(pipe.reader());
   pipe.write("status\n\nCHECK web\nstop\nstatus\n");
   EXPECT_EQ(session.console.run(), Console::End::stop_command);
@@ -153,7 +153,7 @@ TEST(Console, DoesWhatItIsTold) {
 }
 
 TEST(Console, SaysWhatItDoesNotUnderstand) {
-  Pipe pipe;
+  InputPipe pipe;
   Session session(pipe.reader());
   pipe.write("foo\x1b[2J\xff\nhelp\n");
   pipe.write(std::string(5000, 'x') + "\n");
@@ -167,7 +167,7 @@ TEST(Console, SaysWhatItDoesNotUnderstand) {
 }
 
 TEST(Console, IsStoppedWhileItWaits) {
-  Pipe pipe;
+  InputPipe pipe;
   rouse::Event printed;
   Console::End end = Console::End::end_of_input;
   rouse::StoppableThread thread([&] {

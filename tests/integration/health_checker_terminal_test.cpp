@@ -18,8 +18,8 @@
 namespace rouse::test {
 namespace {
 
-std::string command_check(const std::string& name, const std::string& shell,
-                          const std::string& period = "24h") {
+std::string shell_check(const std::string& name, const std::string& shell,
+                        const std::string& period = "24h") {
   return "[[check]]\nname = \"" + name + "\"\ntype = \"command\"\nperiod = \"" + period +
          "\"\ntimeout = \"" + period + "\"\nshell = '''" + shell + "'''\n";
 }
@@ -63,7 +63,7 @@ class HealthCheckerTerminal : public testing::Test {
 
 TEST_F(HealthCheckerTerminal, CompletesRemembersAndObeys) {
   ChildProcess child =
-      start(command_check("web server", "echo all is well") + command_check("web mail", "exit 1"));
+      start(shell_check("web server", "echo all is well") + shell_check("web mail", "exit 1"));
   ASSERT_SHOWN(prompt_is(child, "health>"));
   EXPECT_TRUE(terminal_.screen().shows("NAME "));
   terminal_.type("che\t");
@@ -91,7 +91,7 @@ TEST_F(HealthCheckerTerminal, CompletesRemembersAndObeys) {
 }
 
 TEST_F(HealthCheckerTerminal, RefreshesInPlace) {
-  ChildProcess child = start(command_check("only", "echo all is well"));
+  ChildProcess child = start(shell_check("only", "echo all is well"));
   terminal_.type("check only\n");
   ASSERT_SHOWN(terminal_.wait_for(child, "only  command  ok     "));
   // Its age grows, without a line of the log.
@@ -103,7 +103,7 @@ TEST_F(HealthCheckerTerminal, RefreshesInPlace) {
 }
 
 TEST_F(HealthCheckerTerminal, CtrlCStopsItAndRestoresTheTerminal) {
-  ChildProcess child = start(command_check("only", "exit 0"));
+  ChildProcess child = start(shell_check("only", "exit 0"));
   ASSERT_SHOWN(prompt_is(child, "health>"));
   EXPECT_FALSE(same_settings(terminal_.settings(), before_));
   terminal_.type("half a comm");
@@ -114,7 +114,7 @@ TEST_F(HealthCheckerTerminal, CtrlCStopsItAndRestoresTheTerminal) {
 }
 
 TEST_F(HealthCheckerTerminal, StopsThoughTheTerminalIsHeldUp) {
-  ChildProcess child = start(command_check("only", "exit 0", "1s"), {"--verbose"});
+  ChildProcess child = start(shell_check("only", "exit 0", "1s"), {"--verbose"});
   ASSERT_SHOWN(prompt_is(child, "health>"));
   terminal_.type("\x13");  // Ctrl-S
   ASSERT_TRUE(child.send(SIGTERM));
@@ -124,8 +124,8 @@ TEST_F(HealthCheckerTerminal, StopsThoughTheTerminalIsHeldUp) {
 
 TEST_F(HealthCheckerTerminal, ShowsTheWorstFirstAsFarAsTheyFit) {
   std::string config;
-  for (int i = 0; i < 40; ++i) config += command_check("fine" + std::to_string(i), "exit 0", "1s");
-  ChildProcess child = start(config + command_check("bad", "exit 2", "1s"));
+  for (int i = 0; i < 40; ++i) config += shell_check("fine" + std::to_string(i), "exit 0", "1s");
+  ChildProcess child = start(config + shell_check("bad", "exit 2", "1s"));
   const auto rows = [&](std::string_view name) {
     const std::vector<std::string> lines = terminal_.screen().lines();
     return std::ranges::count_if(lines,
@@ -147,7 +147,7 @@ TEST_F(HealthCheckerTerminal, ShowsTheWorstFirstAsFarAsTheyFit) {
 
 // As with Ctrl-Z and fg: meanwhile the shell has the terminal.
 TEST_F(HealthCheckerTerminal, LeavesAloneWhatWasWrittenWhileItWasSuspended) {
-  ChildProcess child = start(command_check("only", "exit 0"));
+  ChildProcess child = start(shell_check("only", "exit 0"));
   terminal_.type("typed");
   ASSERT_SHOWN(prompt_is(child, "health> typed"));
   const termios raw = terminal_.settings();
@@ -166,7 +166,7 @@ TEST_F(HealthCheckerTerminal, LeavesAloneWhatWasWrittenWhileItWasSuspended) {
 }
 
 TEST_F(HealthCheckerTerminal, HasColours) {
-  ChildProcess child = start(command_check("bad", "exit 2") + command_check("fine", "exit 0"));
+  ChildProcess child = start(shell_check("bad", "exit 2") + shell_check("fine", "exit 0"));
   terminal_.type("check bad\ncheck fine\n");
   ASSERT_SHOWN(terminal_.wait_for(child, [&] {
     return terminal_.screen().colour_of("critical  ") == 31 &&
@@ -179,7 +179,7 @@ TEST_F(HealthCheckerTerminal, HasColours) {
 }
 
 TEST_F(HealthCheckerTerminal, HasNoColoursIfSoAsked) {
-  ChildProcess child = start(command_check("bad", "exit 2"), {}, {"NO_COLOR=1"});
+  ChildProcess child = start(shell_check("bad", "exit 2"), {}, {"NO_COLOR=1"});
   terminal_.type("check bad\n");
   ASSERT_SHOWN(terminal_.wait_for(child, "bad   command  critical  "));
   terminal_.type("status\nstop\n");
@@ -188,7 +188,7 @@ TEST_F(HealthCheckerTerminal, HasNoColoursIfSoAsked) {
 }
 
 TEST_F(HealthCheckerTerminal, IsAsOffATerminalWhereTheTerminalIsDumb) {
-  ChildProcess child = start(command_check("only", "exit 0"), {}, {"TERM=dumb"});
+  ChildProcess child = start(shell_check("only", "exit 0"), {}, {"TERM=dumb"});
   ASSERT_SHOWN(terminal_.wait_for(child, "started 1 check"));
   EXPECT_TRUE(same_settings(terminal_.settings(), before_));
   terminal_.type("stop\n");
@@ -201,7 +201,7 @@ TEST_F(HealthCheckerTerminal, TheLogDoesNotTearTheTable) {
   terminal_.resize(160, 24);  // no line of the log is wrapped
   std::string config;
   for (int i = 0; i < 12; ++i) {
-    config += command_check("check" + std::to_string(i), "echo it runs", "1s");
+    config += shell_check("check" + std::to_string(i), "echo it runs", "1s");
   }
   ChildProcess child = start(config, {"--verbose"});
   const auto lines_of_log = [&] {
