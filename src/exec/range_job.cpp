@@ -26,7 +26,7 @@ std::uint64_t chosen_grain(std::uint64_t grain, std::uint64_t size, std::uint64_
 // One for each worker that may help.
 std::size_t runners_for(const RangeJob::Options& options, std::uint64_t chunks) noexcept {
   std::uint64_t workers = options.pool.roster().limit();
-  if (options.caller_takes_part) {
+  if (options.caller == RangeJob::Caller::takes_part) {
     --chunks;
     if (options.pool.is_own_worker()) --workers;
   }
@@ -79,10 +79,12 @@ RangeJob::RangeJob(const Operations& range_operations, CallChunk& call_chunk,
       size_(size),
       grain_(chosen_grain(options.grain, size, options.pool.roster().limit())),
       chunks_(size / grain_ + (size % grain_ != 0 ? 1 : 0)),
+      caller_waits_(options.caller != Caller::goes_on),
       runners_(runners_for(options, chunks_)),
       users_(runners_.size() + 2),
       word_(chunks_ == 0 ? closed_
-                         : runners_.size() * queued_ + (options.caller_takes_part ? present_ : 0)) {
+                         : runners_.size() * queued_ +
+                               (options.caller == Caller::takes_part ? present_ : 0)) {
   for (Runner& runner : runners_) runner.range = this;
   (void)claim(no_worker);
 }
@@ -164,6 +166,8 @@ __attribute__((no_sanitize("null"))) void RangeJob::take_part() {
   } catch (...) {
     over_.store(true, std::memory_order_relaxed);
     if (!failed_.exchange(true, std::memory_order_relaxed)) fail(std::current_exception());
+    // Whoever waits for the others has nothing to wait for any more.
+    if (caller_waits_) request_stop();
   }
 }
 

@@ -487,6 +487,30 @@ TEST(ForEach, ThrowsAfterTheLastCallHasReturned) {
   caller.join();
 }
 
+// What its caller calls itself obeys only the caller's stop.
+TEST(ForEach, StopsTheWaitsInWorkersWhenACallThrows) {
+  for (const bool caller_takes_part : {true, false}) {
+    ThreadPool pool({.max_threads = caller_takes_part ? 1U : 2U});
+    const std::stop_source source;
+    const std::thread::id caller = this_thread_id();
+    std::latch both_run(2);
+    std::atomic<bool> returned = false;
+    EXPECT_THROW(pool.for_each(
+                     0, 2,
+                     [&](int i) {
+                       both_run.arrive_and_wait();
+                       if (caller_takes_part ? this_thread_id() == caller : i == 0) {
+                         throw std::runtime_error("no more");
+                       }
+                       EXPECT_EQ(wait_for_ever(), WaitStatus::stopped);
+                       returned = true;
+                     },
+                     {}, caller_takes_part ? std::stop_token() : source.get_token()),
+                 std::runtime_error);
+    EXPECT_TRUE(returned);
+  }
+}
+
 // The call is stopped, but takes its time: what it refers to must not go meanwhile.
 TEST(ForEach, ThrowsStoppedAfterTheLastCallHasReturned) {
   ThreadPool pool({.max_threads = 1});
@@ -566,6 +590,34 @@ TEST(ForEach, ThrowsWhatIsRaisedAtItsCaller) {
   caller.start();
   EXPECT_EQ(runs.wait(), WaitStatus::ready);
   await_blocked_in(caller, "Job::wait");
+  EXPECT_TRUE(caller.raise<Raised>());
+  caller.join();
+  EXPECT_TRUE(was_raised);
+}
+
+TEST(ForEach, ThrowsWhatIsRaisedInACallOfItsCaller) {
+  ThreadPool pool({.max_threads = 1});
+  struct Raised {};
+  std::latch both_run(3);
+  std::atomic<bool> returned = false;
+  bool was_raised = false;
+  rouse::InterruptibleThread caller([&] {
+    const std::thread::id here = this_thread_id();
+    try {
+      pool.for_each(0, 10, [&](int) {
+        both_run.count_down();
+        const WaitStatus status = wait_for_ever();
+        EXPECT_EQ(status, WaitStatus::stopped);
+        EXPECT_NE(this_thread_id(), here);
+        returned = true;
+      });
+    } catch (const Raised&) {
+      was_raised = true;
+      EXPECT_TRUE(returned);
+    }
+  });
+  caller.start();
+  both_run.arrive_and_wait();
   EXPECT_TRUE(caller.raise<Raised>());
   caller.join();
   EXPECT_TRUE(was_raised);

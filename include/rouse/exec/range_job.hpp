@@ -36,11 +36,16 @@ concept RangeCallable = std::is_invocable_v<F&, I> || takes_token_and_index<F, I
 /// The part that knows neither the type of the indices nor the callable.
 class RangeJob : public JobResult<void> {
  public:
+  enum class Caller : std::uint8_t {
+    goes_on,
+    waits,       // what a call throws stops the waits of the others
+    takes_part,  // the same, and take_part() is to be called, once
+  };
   struct Options {
     Pool& pool;
     std::size_t grain;
     const char* name;
-    bool caller_takes_part;  // then take_part() is to be called, once
+    Caller caller;
   };
 
   /// Hands out the runners, once, and drops those that were not asked for.
@@ -100,6 +105,7 @@ class RangeJob : public JobResult<void> {
   const std::uint64_t size_;
   const std::uint64_t grain_;
   const std::uint64_t chunks_;
+  const bool caller_waits_;
   std::vector<Runner> runners_;
   Atomic<std::size_t> users_;  // runners that are not destroyed, Runners, and the end to come
 

@@ -288,8 +288,8 @@ class [[gnu::visibility("default")]] ThreadPool {
   Job<void> submit_range(I first, I last, F && f, const RangeOptions& options = {}) {
     using Range = detail::RangeTask<I, std::decay_t<F>>;
     const detail::Admission admission = first < last ? admit() : detail::Admission::queue;
-    auto& range =
-        make<Range>(admission, range_options(options, false), first, last, std::forward<F>(f));
+    auto& range = make<Range>(admission, range_options(options, detail::RangeJob::Caller::goes_on),
+                              first, last, std::forward<F>(f));
     Job<void> job = detail::JobAccess::make<void>(range);
     start_range(range, options.urgency, admission);
     return job;
@@ -299,17 +299,19 @@ class [[gnu::visibility("default")]] ThreadPool {
   /// thread makes some of the calls itself; their waits obey its own stop, which is also looked at
   /// after each `grain` of them. Throws what a call threw; Stopped if the wait was stopped, or the
   /// pool; what was raised at the thread; and as post(). It never leaves calls behind: however it
-  /// ends, it requests the stop of those that run and blocks until they have returned, which
-  /// nothing ends early.
+  /// ends, it requests the stop of those that run in workers and blocks until they have returned,
+  /// which nothing ends early.
   template <std::integral I, detail::RangeCallable<I> F>
   void for_each(I first, I last, F && f, const RangeOptions& options = {},
                 const std::stop_token& stop = {}) {
     if (!(first < last)) return;
     using Callable = std::reference_wrapper<std::remove_reference_t<F>>;
     const bool takes_part = !stop.stop_possible();
+    const auto caller =
+        takes_part ? detail::RangeJob::Caller::takes_part : detail::RangeJob::Caller::waits;
     const detail::Admission admission = admit_caller(takes_part, stop);
-    auto& range = make<detail::RangeTask<I, Callable>>(
-        admission, range_options(options, takes_part), first, last, Callable(f));
+    auto& range = make<detail::RangeTask<I, Callable>>(admission, range_options(options, caller),
+                                                       first, last, Callable(f));
     const Job<void> job = detail::JobAccess::make<void>(range);
     run_range(range, options.urgency, admission, takes_part, stop);
   }
@@ -394,8 +396,9 @@ class [[gnu::visibility("default")]] ThreadPool {
     return try_enqueue(task, Urgency::normal, admission) ? WaitStatus::ready : WaitStatus::stopped;
   }
 
-  detail::RangeJob::Options range_options(const RangeOptions& options, bool caller_takes_part) {
-    return {*pool_, options.grain, options.name, caller_takes_part};
+  detail::RangeJob::Options range_options(const RangeOptions& options,
+                                          detail::RangeJob::Caller caller) {
+    return {*pool_, options.grain, options.name, caller};
   }
   detail::Admission admit_caller(bool takes_part, const std::stop_token& stop);
   // Throws Stopped.
