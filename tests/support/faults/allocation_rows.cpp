@@ -5,17 +5,14 @@
 #include "support/faults/empty_pool.hpp"
 #include "support/faults/faults.hpp"
 #include "support/processes.hpp"
+#include "support/public_headers.hpp"
 #include "support/scale.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <cstddef>
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <thread>
 
@@ -24,45 +21,9 @@
 namespace rouse::test {
 namespace {
 
-const std::filesystem::path include_directory = ROUSE_SOURCE_DIR "/include";
-
-std::vector<std::string> headers_of(const std::string& layer) {
-  std::vector<std::string> names;
-  const auto directory = include_directory / "rouse" / layer;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    if (entry.is_regular_file()) {
-      names.push_back(entry.path().lexically_relative(include_directory));
-    }
-  }
-  return names;
-}
-
-// The names of the functions that users may call. Relies on our formatting:
-// declarations begin in the first column, or in the third in a class, and
-// statements of bodies lie deeper.
-std::set<std::string> functions_of(const std::string& header) {
-  static const std::regex attribute(R"(\[\[.*?\]\] ?|__attribute__\(\(.*?\)\)\)? )");
-  static const std::regex declaration(
-      R"(^(?:  )?(?! )(?:[\w:<>,&* ]*?[&* ])??(operator\(\)|~?(?!requires)\w+|operator \w+)\()");
+std::set<std::string> names_of_functions(const std::string& header) {
   std::set<std::string> names;
-  std::ifstream file(include_directory / header);
-  int depth = 0;
-  constexpr int nothing = INT_MAX;
-  int hidden = nothing;  // not public is what lies deeper than this
-  for (std::string line; std::getline(file, line);) {
-    line = std::regex_replace(line.substr(0, line.find("//")), attribute, "");
-    if (hidden == nothing && line.starts_with("namespace detail {")) hidden = depth;
-    if (hidden == nothing && (line == " private:" || line == " protected:")) hidden = depth - 1;
-    if (hidden == depth - 1 && line == " public:") hidden = nothing;
-    std::smatch match;
-    if (hidden == nothing && std::regex_search(line, match, declaration) &&
-        !line.starts_with('#') && line.find("= delete") == std::string::npos &&
-        line.find("= default") == std::string::npos) {
-      names.insert(match[1]);
-    }
-    depth += static_cast<int>(std::ranges::count(line, '{') - std::ranges::count(line, '}'));
-    if (depth <= hidden && hidden != nothing) hidden = nothing;
-  }
+  for (const PublicFunction& function : public_functions(header)) names.insert(function.name);
   return names;
 }
 
@@ -149,11 +110,11 @@ void AllocationRows::expect_complete(const std::string& layer,
                                      std::initializer_list<std::string_view> without) const {
   std::map<std::string, std::set<std::string>> tested;
   for (const Row& row : rows_) tested[row.header].insert(row.function);
-  for (const std::string& name : headers_of(layer)) {
+  for (const std::string& name : public_headers(layer)) {
     if (std::ranges::count(without, name) != 0) continue;
     EXPECT_TRUE(tested.contains(name)) << name;
     if (layer != "detail") {
-      EXPECT_EQ(tested[name], functions_of(name)) << name;
+      EXPECT_EQ(tested[name], names_of_functions(name)) << name;
     }
   }
 }
