@@ -284,7 +284,7 @@ class [[gnu::visibility("default")]] DelayExecutor {
                                      std::forward<F>(f)));
   }
 
-  /// Calls f(args...) as soon as a worker is free; see ThreadPool::submit().
+  /// Calls f(args...) as soon as a worker is free. Blocks and throws as ThreadPool::submit().
   template <class F, class... Args>
   requires detail::JobCallable<F, Args...>
   auto run_queued(F && f, Args && ... args) {
