@@ -36,7 +36,8 @@ std::string names_of_parameters(std::string_view list) {
     std::smatch word;
     const std::string declared = parameter.substr(0, parameter.find('='));
     if (std::regex_search(declared, word, last_word)) {
-      names += (names.empty() ? "" : ", ") + word.str(1);
+      if (!names.empty()) names += ", ";
+      names += word.str(1);
     }
     parameter.clear();
   };
@@ -87,7 +88,8 @@ class Reader {
     const std::string text = trimmed(line);
     if (text.starts_with("///")) {
       if (!in_comment_) comment_.clear();
-      comment_ += (comment_.empty() ? "" : " ") + trimmed(std::string_view(text).substr(3));
+      if (!comment_.empty()) comment_ += ' ';
+      comment_ += trimmed(std::string_view(text).substr(3));
       in_comment_ = true;
     } else {
       in_comment_ = false;
@@ -119,8 +121,8 @@ class Reader {
   // Up to the parenthesis that ends the parameters.
   void go_on(const std::string& line) {
     std::string& text = unfinished_->text;
-    const std::string more = text.empty() ? line : " " + trimmed(line);
-    for (const char c : more) {
+    if (!text.empty()) text += ' ';
+    for (const char c : text.empty() ? line : trimmed(line)) {
       text += c;
       if (c != ')' || text.size() <= parameters_at_) continue;
       if (open_parentheses(std::string_view(text).substr(parameters_at_)) != 0) continue;
