@@ -186,15 +186,17 @@ int run(const Options& options, Notify& notify, rouse::SignalStop& signals) {
 int main(int argc, char** argv) {
   try {
     prepare_process();
+    const std::variant<Options, int> parsed = parse_options(argc, argv);
+    if (const int* const code = std::get_if<int>(&parsed)) return *code;
+    const auto& options = std::get<Options>(parsed);
     Notify notify;
-    // Before any other thread. Whose terminal is gone has ended; a daemon is to read its
-    // configuration again.
-    block_reload_signal();
-    rouse::SignalStop signals = is_terminal() ? rouse::SignalStop({SIGINT, SIGTERM, SIGHUP})
-                                              : rouse::SignalStop({SIGINT, SIGTERM});
-    const std::variant<Options, int> options = parse_options(argc, argv);
-    if (const int* const code = std::get_if<int>(&options)) return *code;
-    return run(std::get<Options>(options), notify, signals);
+    // Both before any other thread. A daemon reads its configuration anew at a SIGHUP; for whoever
+    // sits at a terminal, or waits for one table, it is the end.
+    const bool ends_at_hangup = options.once || is_terminal();
+    if (!ends_at_hangup) block_reload_signal();
+    rouse::SignalStop signals = ends_at_hangup ? rouse::SignalStop({SIGINT, SIGTERM, SIGHUP})
+                                               : rouse::SignalStop({SIGINT, SIGTERM});
+    return run(options, notify, signals);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "health_checker: %s\n", printable(error.what()).c_str());
     return exit_not_started;

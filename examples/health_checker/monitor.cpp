@@ -3,7 +3,6 @@
 #include "checkers/text.hpp"
 #include "display.hpp"
 #include "suggest.hpp"
-#include "table.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -107,10 +106,6 @@ void Monitor::take(const Report& report) {
   }
   // Who asked for it wants to see it.
   return report.asked == Asked::by_somebody ? log_.info(line) : log_.debug(line);
-}
-
-std::string Monitor::status(std::size_t width) const {
-  return table_text(results_.rows(), std::chrono::steady_clock::now(), width);
 }
 
 std::string Monitor::check_now(const std::string& name) {

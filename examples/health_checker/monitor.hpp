@@ -44,8 +44,6 @@ class Monitor {
   /// What is known of every check.
   [[nodiscard]] std::vector<Row> rows() const { return results_.rows(); }
 
-  /// The table of all checks, for a terminal of this width.
-  [[nodiscard]] std::string status(std::size_t width) const;
   [[nodiscard]] Results& results() noexcept { return results_; }
 
   /// Runs a check now. Returns what to tell who asked.
