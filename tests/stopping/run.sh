@@ -35,5 +35,8 @@ for target in "${targets[@]}"; do
 done
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[^=]*=//p' "$root/build/release/CMakeCache.txt")
 measured="Measured $(date -u +%Y-%m-%d) at $commit, $(nproc) CPUs, $("$compiler" --version | head -n 1), load average $load."
+if awk -v load="$load" 'BEGIN { exit !(load > 0.7) }'; then
+  measured+=" **Others used the CPUs too: the idle figures are not those of an idle machine.**"
+fi
 sed -i "/^<!-- measured -->\$/,/^<!-- end -->\$/c\\<!-- measured -->\n${measured//\//\\/}\n<!-- end -->" "$page"
 say "written: docs/stopping.md"
