@@ -88,7 +88,7 @@ struct BusyExecutor {
 const char* const shuts_down =
     "a shutdown, which the caller's own stop must not cut short; `stop_for()` ends at its time and "
     "says who is late";
-const char* const its_time =
+const char* const shuts_down_in_time =
     "a shutdown, which the caller's own stop must not cut short; its time ends it";
 
 void add_jobs(BlockingRows& row) {
@@ -159,7 +159,7 @@ void add_pool(BlockingRows& row) {
             [](BusyPool& busy, const Given& given) { return busy.pool->wait_idle(given.stop); });
   ends_pool("ThreadPool::stop()", nothing_ends(shuts_down),
             [](BusyPool& busy, const Given&) { busy.pool->stop(); });
-  ends_pool("ThreadPool::stop_for(d)", only_time_ends(Ends::stragglers, its_time),
+  ends_pool("ThreadPool::stop_for(d)", only_time_ends(Ends::stragglers, shuts_down_in_time),
             [](BusyPool& busy, const Given& given) { return busy.pool->stop_for(given.time); });
   ends_pool("ThreadPool::~ThreadPool()", nothing_ends(shuts_down),
             [](BusyPool& busy, const Given&) { busy.pool.reset(); });
@@ -186,7 +186,7 @@ void add_timers(BlockingRows& row) {
   on_executor("DelayExecutor::stop(policy)", nothing_ends(shuts_down),
               [](BusyExecutor& busy, const Given&) { (void)busy.executor->stop(); });
   on_executor(
-      "DelayExecutor::stop_for(d)", only_time_ends(Ends::stragglers, its_time),
+      "DelayExecutor::stop_for(d)", only_time_ends(Ends::stragglers, shuts_down_in_time),
       [](BusyExecutor& busy, const Given& given) { return busy.executor->stop_for(given.time); });
   on_executor("DelayExecutor::~DelayExecutor()", nothing_ends(shuts_down),
               [](BusyExecutor& busy, const Given&) { busy.executor.reset(); });
