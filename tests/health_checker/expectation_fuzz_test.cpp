@@ -77,7 +77,7 @@ TEST_F(ExpectationFuzz, TheCorpusKeepsItsPromises) {
 }
 
 TEST_F(ExpectationFuzz, SoDoesWhatIsDamaged) {
-  for (int i = rouse::test::rounds(5'000); i > 0; --i) {
+  for (int i = rouse::test::rounds(10'000); i > 0; --i) {
     const std::string& condition = corpus_[below(corpus_.size())];
     EXPECT_EQ(feed(damaged(condition), std::string(body)), 0);
     EXPECT_EQ(feed(condition, damaged(std::string(body))), 0);
