@@ -29,6 +29,9 @@ libs   libre2-dev          -             autowait and the health-checker: expres
 libs   libssl-dev          -             TLS of the health-checker; certificates for the tests
 libs   nlohmann-json3-dev  -             the health-checker reads JSON
 tests  nginx-light         nginx         the web server that the health-checker is tested on
+tests  prometheus          prometheus    reads what the health-checker tells it
+tests  chromium            chromium      looks at the page of the health-checker ...
+tests  chromium-driver     chromedriver  ... and clicks there
 tests  spin                spin          verifies the models of the wait core
 ci     clang               clang++       the second compiler
 ci     clang-format        clang-format  the format check
@@ -112,25 +115,29 @@ install_packages() {
     updated=yes
   fi
 
-  if [[ " $* " != *" nginx-light "* ]]; then
+  # The tests run these servers themselves on ports of their own. As services they would answer to
+  # others on somebody's machine, now and after every boot, so they are kept from starting.
+  local pair service services=() status=0
+  for pair in nginx-light=nginx prometheus=prometheus; do
+    if [[ " $* " == *" ${pair%=*} "* ]]; then services+=("${pair#*=}"); fi
+  done
+  if ((${#services[@]} == 0)); then
     apt_install "$@"
     return
   fi
-
-  # The tests run nginx themselves on a port of their own. As a service it would put a web server on
-  # port 80 of somebody's machine, now and after every boot, so it is kept from starting.
-  local status=0
   if [[ -d /run/systemd/system ]]; then
-    as_root systemctl mask --runtime --quiet nginx.service || true
+    as_root systemctl mask --runtime --quiet "${services[@]/%/.service}" || true
     apt_install "$@" || status=$?
-    as_root systemctl unmask --runtime --quiet nginx.service || true
-    as_root systemctl disable --quiet nginx.service >/dev/null 2>&1 || true
+    as_root systemctl unmask --runtime --quiet "${services[@]/%/.service}" || true
+    as_root systemctl disable --quiet "${services[@]/%/.service}" >/dev/null 2>&1 || true
   else
     apt_install "$@" || status=$?
-    if [[ -x /etc/init.d/nginx ]]; then
-      as_root /etc/init.d/nginx stop >/dev/null 2>&1 || true
-      as_root update-rc.d nginx disable >/dev/null 2>&1 || true
-    fi
+    for service in "${services[@]}"; do
+      if [[ -x /etc/init.d/$service ]]; then
+        as_root "/etc/init.d/$service" stop >/dev/null 2>&1 || true
+        as_root update-rc.d "$service" disable >/dev/null 2>&1 || true
+      fi
+    done
   fi
   return "$status"
 }

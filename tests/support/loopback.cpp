@@ -1,6 +1,7 @@
 #include "support/loopback.hpp"
 
 #include "support/fail.hpp"
+#include "support/find_program.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,7 +11,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -38,18 +38,6 @@ std::uint16_t port_of(const FileDescriptor& fd) {
     fail("getsockname");
   }
   return ntohs(address.sin_port);
-}
-
-std::string find_nginx() {
-  const char* const path = std::getenv("PATH");
-  // A user's PATH often lacks the folders of system programs.
-  std::istringstream folders(std::string(path == nullptr ? "" : path) +
-                             ":/usr/local/sbin:/usr/sbin:/sbin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    std::string program = folder + "/nginx";
-    if (::access(program.c_str(), X_OK) == 0) return program;
-  }
-  throw std::runtime_error("nginx is not installed (cmake/packages.sh installs it)");
 }
 
 std::string nginx_server(const std::string& listen, const std::string& locations) {
@@ -129,7 +117,7 @@ std::size_t SilentServer::accept() {
   }
 }
 
-Nginx::Nginx(const NginxOptions& options) : program_(find_nginx()) {
+Nginx::Nginx(const NginxOptions& options) : program_(find_program("nginx")) {
   for (std::size_t i = 0; i < options.tls.size(); ++i) {
     folder_.write(std::to_string(i) + ".pem", options.tls[i].certificates);
     folder_.write(std::to_string(i) + ".key", options.tls[i].key);

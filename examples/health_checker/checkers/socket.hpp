@@ -48,6 +48,9 @@ class Stream {
 
 class Socket final : public Stream {
  public:
+  /// Takes over a connection, which does not block.
+  explicit Socket(Fd connected) noexcept : fd_(std::move(connected)) {}
+
   /// Connects to whichever of `addresses` answers first. They are tried in their order, the next
   /// one when the last has failed or has not answered for 250 ms.
   static Socket connect(std::span<const Address> addresses);
@@ -58,8 +61,6 @@ class Socket final : public Stream {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
  private:
-  explicit Socket(Fd fd) noexcept : fd_(std::move(fd)) {}
-
   Fd fd_;
 };
 
