@@ -32,6 +32,8 @@ tests  nginx-light         nginx         the web server that the health-checker 
 tests  prometheus          prometheus    reads what the health-checker tells it
 tests  chromium            chromium      looks at the page of the health-checker ...
 tests  chromium-driver     chromedriver  ... and clicks there
+tests  openssh-server      sshd          a server that the health-checker is tested on
+tests  monitoring-plugins-basic -        commands that it is tested with
 tests  spin                spin          verifies the models of the wait core
 ci     clang               clang++       the second compiler
 ci     clang-format        clang-format  the format check
@@ -118,7 +120,7 @@ install_packages() {
   # The tests run these servers themselves on ports of their own. As services they would answer to
   # others on somebody's machine, now and after every boot, so they are kept from starting.
   local pair service services=() status=0
-  for pair in nginx-light=nginx prometheus=prometheus; do
+  for pair in nginx-light=nginx openssh-server=ssh prometheus=prometheus; do
     if [[ " $* " == *" ${pair%=*} "* ]]; then services+=("${pair#*=}"); fi
   done
   if ((${#services[@]} == 0)); then

@@ -4,6 +4,7 @@
 
 #include "runner.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace health {
@@ -17,6 +18,7 @@ bool CheckTask::run(Asked asked) {
   const rouse::Id128 id = rouse::uuid7();
   const std::optional<CheckResult> result = run_check(*check_.checker, check_.timeout);
   if (!result || retired_) return false;
+  overrun_ = std::max<std::chrono::nanoseconds>(result->duration - check_.timeout, {});
   const std::optional<Status> before = tracker_.state();
   tracker_.add(result->status);
   on_report_({.check = check_,

@@ -43,6 +43,9 @@ class CheckTask {
   /// stopped: then there is no report.
   bool run(Asked asked);
 
+  /// By how much the last run was longer than its timeout; zero if it was not.
+  [[nodiscard]] std::chrono::nanoseconds overrun() const noexcept { return overrun_; }
+
   /// No report from now on, whatever still runs.
   void retire() noexcept { retired_ = true; }
 
@@ -63,6 +66,7 @@ class CheckTask {
   const CheckConfig check_;
   const OnReport on_report_;
   StateTracker tracker_;
+  std::chrono::nanoseconds overrun_{0};
   std::atomic<bool> retired_{false};
 };
 

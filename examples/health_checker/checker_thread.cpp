@@ -107,6 +107,7 @@ bool CheckerThread::run_once(Asked asked) {
   at_work_ = true;
   const bool ended = task_.run(asked);
   at_work_ = false;
+  if (const auto over = task_.overrun(); over.count() > 0) stop_latency_.add(over);
   renew_events();
   return ended;
 }

@@ -41,8 +41,11 @@ class CheckerThread : public rouse::StoppableThread {
   /// No report from now on.
   void retire() noexcept { task_.retire(); }
 
-  [[nodiscard]] bool at_work() const noexcept { return at_work_; }
-  void add_lag(rouse::TimeHistogram& sum) const noexcept { lag_.add_to(sum); }
+  void add_to(EngineFigures& figures) const noexcept {
+    if (at_work_) ++figures.in_flight;
+    lag_.add_to(figures.lag);
+    stop_latency_.add_to(figures.stop_latency);
+  }
 
  protected:
   void run(std::stop_token stop) override;
@@ -66,6 +69,7 @@ class CheckerThread : public rouse::StoppableThread {
   std::vector<rouse::Condition> events_;
   std::atomic<bool> at_work_{false};
   Lag lag_;
+  Lag stop_latency_;
 };
 
 }  // namespace health

@@ -2,6 +2,8 @@
 
 #include "rouse/thread/stop_all.hpp"
 
+#include "engine_metrics.hpp"
+
 #include <algorithm>
 #include <array>
 #include <exception>
@@ -25,6 +27,18 @@ Daemon::Daemon(Config config, DaemonOptions options, Notify& notify, Log& log)
       most_at_once_(config.most_at_once),
       server_config_(config.server),
       monitor_(std::move(config), log) {
+  if (server_config_) {
+    server_ = std::make_unique<Server>(
+        ServerOptions{.address = server_config_->address,
+                      .port = server_config_->port,
+                      .token = server_config_->token},
+        ServerSources{
+            .results = monitor_.results(),
+            .ready = [this] { return monitor_.ready(); },
+            .metrics = [this](MetricsWriter& out) { write_metrics(monitor_.figures(), out); }},
+        log_);
+    log_.info("serving " + server_->url());
+  }
   reload_ = std::make_unique<Reload>(
       options_.config_file, ReloadOptions{.on_signal = options_.reload_on_signal},
       [this](const char* why) { reload(why); },
@@ -80,6 +94,7 @@ std::vector<StoppedLayer> Daemon::stop(std::chrono::milliseconds patience) {
   notify_.send("STOPPING=1");
   std::vector<StoppedLayer> layers;
   layers.push_back({"reload", rouse::stop_all(std::array{&reload_->thread()}, left()), ""});
+  if (server_ != nullptr) layers.push_back({"server", server_->stop(left()), ""});
   for (StoppedLayer& layer : monitor_.stop(left())) layers.push_back(std::move(layer));
   return layers;
 }

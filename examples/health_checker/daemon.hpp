@@ -10,6 +10,7 @@
 #include "monitor.hpp"
 #include "notify.hpp"
 #include "reload.hpp"
+#include "server/server.hpp"
 
 #include <chrono>
 #include <memory>
@@ -47,6 +48,7 @@ class Daemon {
   const std::size_t most_at_once_;
   const std::optional<ServerConfig> server_config_;
   Monitor monitor_;
+  std::unique_ptr<Server> server_;  // null: none is configured
   std::unique_ptr<Reload> reload_;
 };
 

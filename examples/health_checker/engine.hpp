@@ -45,8 +45,9 @@ struct EngineFigures {
   std::size_t in_flight = 0;  ///< Checks that run.
   std::size_t queued = 0;     ///< Checks that are due and wait for a thread.
   std::size_t threads = 0;
-  std::size_t overdue = 0;   ///< Runs that did not end at their timeout, since the start.
-  rouse::TimeHistogram lag;  ///< From the time a check was due to its start.
+  std::size_t overdue = 0;            ///< Runs that did not end at their timeout, since the start.
+  rouse::TimeHistogram lag;           ///< From the time a check was due to its start.
+  rouse::TimeHistogram stop_latency;  ///< From the timeout of a run to its end.
 };
 
 class Engine {

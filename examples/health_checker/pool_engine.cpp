@@ -121,6 +121,7 @@ void PoolEngine::run(Item& item, Asked asked, Clock::time_point due) {
     const rouse::ScopedTimer guard(
         guards_.run_after(item.check().timeout + leniency, [this, &item] { stop_overdue(item); }));
     ended = item.task.run(asked);
+    if (const auto over = item.task.overrun(); over > 0s) stop_latency_.add(over);
     if (auto events = item.task.new_events()) arm(item, *std::move(events));
   } catch (const std::exception& error) {
     handlers_.on_trouble(item.check().name, std::string("its run broke down: ") + error.what());
@@ -294,6 +295,7 @@ EngineFigures PoolEngine::figures() const {
   figures.threads = pool.threads;
   figures.overdue = overdue_;
   lag_.add_to(figures.lag);
+  stop_latency_.add_to(figures.stop_latency);
   const std::lock_guard guard(mutex_);
   figures.checks = items_.size();
   return figures;

@@ -63,6 +63,7 @@ class PoolEngine : public Engine {
 
   const EngineHandlers handlers_;
   Lag lag_;
+  Lag stop_latency_;
   std::atomic<std::size_t> in_flight_{0};
   std::atomic<std::size_t> overdue_{0};
   std::atomic<Clock::rep> stop_began_{0};  // 0: it has not

@@ -72,8 +72,7 @@ EngineFigures ThreadEngine::figures() const {
   figures.checks = threads_.size();
   for (const auto& [name, thread] : threads_) {
     if (thread->running()) ++figures.threads;
-    if (thread->at_work()) ++figures.in_flight;
-    thread->add_lag(figures.lag);
+    thread->add_to(figures);
   }
   return figures;
 }

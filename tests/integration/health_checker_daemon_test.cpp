@@ -2,7 +2,9 @@
 
 #include "support/child_process.hpp"
 #include "support/fail.hpp"
+#include "support/http_client.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/test_socket.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -161,6 +163,33 @@ TEST_F(HealthCheckerDaemon, KeepsItsNameFromTheCommandsOfChecks) {
   ASSERT_TRUE(child.write("check environment\n"));
   ASSERT_TRUE(child.wait_for_output("ok: socket===")) << child;
   stop(child);
+}
+
+TEST_F(HealthCheckerDaemon, ServesWhatItKnows) {
+  replace("[server]\nlisten = \"127.0.0.1:0\"\n" + check("kept", "k"));
+  ChildProcess child(arguments());
+  ASSERT_TRUE(child.write("check kept\n"));
+  ASSERT_TRUE(child.wait_for_output("kept: ok: k")) << child;
+  const std::string line = "serving http://127.0.0.1:";
+  const std::size_t at = child.error().find(line);
+  ASSERT_NE(at, std::string::npos) << child;
+  const auto port = static_cast<std::uint16_t>(std::stoi(child.error().substr(at + line.size())));
+  EXPECT_EQ(http_get(port, "/readyz").status, 200);
+  EXPECT_THAT(http_get(port, "/api/v1/status").body, HasSubstr("\"kept\""));
+  const std::string metrics = http_get(port, "/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("health_engine_checks 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("health_engine_lag_seconds{quantile=\"0.99\"} "));
+  stop(child);
+  EXPECT_THAT(child.error(), HasSubstr("stopped server in"));
+}
+
+TEST_F(HealthCheckerDaemon, DoesNotStartWhereItsPortIsTaken) {
+  const TestSocket taken;
+  replace("[server]\nlisten = \"127.0.0.1:" + std::to_string(taken.port()) + "\"\n" +
+          check("kept", "k"));
+  ChildProcess child(arguments());
+  EXPECT_EQ(child.wait_for_exit(), 3) << child;
+  EXPECT_THAT(child.error(), HasSubstr(std::to_string(taken.port())));
 }
 
 TEST_F(HealthCheckerDaemon, TellsOfItsStopLayerByLayer) {
