@@ -116,10 +116,9 @@ void add_files(BlockingRows& row) {
   row("wait_until_file_changed(path, options, stop)", waits_for_a_time,
       on<Folder>(
           [](Folder& folder, const Given& given) {
-            return rouse::wait_until_file_changed(folder.missing, {.timeout = given.time},
-                                                  given.stop);
+            return rouse::wait_until_file_changed(folder.file, {.timeout = given.time}, given.stop);
           },
-          [](Folder& folder) { folder.make(); }));
+          [](Folder& folder) { folder.remove(); }));
   row("wait_until_file_stable(path, quiet_time, options, stop)", waits_for_a_time,
       on<Folder>(
           [](Folder& folder, const Given& given) {
@@ -235,7 +234,6 @@ BlockingRows rows_of_service() {
   add_ports(row);
   row.header = "rouse/service/condition.hpp";
   row.does_not_block("WaitTime::WaitTime(d)", "keeps the time");
-  row.does_not_block("until::file_changed(path, options)", "waits for nothing yet");
   row.does_not_block("until::file_stable(path, quiet_time, options)", "waits for nothing yet");
   return row;
 }
