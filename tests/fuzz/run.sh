@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Lets libFuzzer look for inputs that break a promise, with AddressSanitizer and
 # UndefinedBehaviorSanitizer.
-# Usage: run.sh [cron|line|expectation] [SECONDS] [ARGUMENTS OF LIBFUZZER]    all, each for 60 seconds
+# Usage: run.sh [cron|line|expectation|config] [SECONDS] [ARGUMENTS OF LIBFUZZER]    all, each for 60 seconds
 # What it finds lies in build/fuzz; build/fuzz/cron_fuzz FILE tries it again.
 # shellcheck source=../../cmake/run-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/run-common.sh"
-targets=(cron line expectation)
+targets=(cron line expectation config)
 if [[ ${1:-} =~ ^[a-z] ]]; then
   targets=("$1")
   shift
@@ -45,6 +45,8 @@ expectation_corpus() {
   done <"$root/tests/fuzz/expectation_corpus.txt"
 }
 
+config_corpus() { cp "$root/examples/health_checker/health.toml" "$1/"; }
+
 for target in "${targets[@]}"; do
   say "build/fuzz/${target}_fuzz"
   mkdir -p "$folder/${target}_corpus"
@@ -59,6 +61,13 @@ for target in "${targets[@]}"; do
       sources=(examples/health_checker/{expectation,expectation_parser,json_document,settings,suggest}.cpp
         examples/health_checker/{display,units,checkers/text}.cpp)
       ;;
+    config)
+      # Every kind of check is in it, and so all of the library: some minutes to compile.
+      needs+=(-I"$root/examples/health_checker" -lboost_thread -lcares -lcrypto -lfmt -lre2 -lssl -ltomlplusplus)
+      sources=(examples/health_checker/{base_checker,config,config_file,expectation,expectation_parser}.cpp
+        examples/health_checker/{display,json_document,registry,settings,suggest,units}.cpp)
+      sources+=($(cd "$root" && ls examples/health_checker/checkers/*.cpp src/*/*.cpp))
+      ;;
     *) fail "no target is called $target" ;;
   esac
   "${CLANGXX:-clang++}" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined \
@@ -69,6 +78,8 @@ done
 
 for target in "${targets[@]}"; do
   say "$target: $seconds seconds"
-  (cd "$folder" && "./${target}_fuzz" -max_total_time="$seconds" -max_len=1100 -print_final_stats=1 \
+  longest=1100
+  if [[ $target == config ]]; then longest=8000; fi
+  (cd "$folder" && "./${target}_fuzz" -max_total_time="$seconds" -max_len="$longest" -print_final_stats=1 \
     "$@" "${target}_corpus")
 done
