@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The one list of system packages that rouse needs, and their installation with apt.
-# Usage: packages.sh [ci] [bench]           installs what is missing; `ci` adds what only the checks
-#                                           need, `bench` what only the benchmarks need
-#        packages.sh --list [ci] [bench]    prints the names
+# Usage: packages.sh [tests] [ci] [bench]           installs what is missing to build everything;
+#                                                   `tests` adds what the tests run, `ci` and `bench`
+#                                                   what only the checks and the benchmarks need
+#        packages.sh --list [tests] [ci] [bench]    prints the names
 # ROUSE_SKIP_PACKAGES=1 makes it believe that everything is there.
 set -euo pipefail
 
@@ -14,6 +15,7 @@ build  ninja-build         ninja         the generator of the presets
 build  ccache              ccache        makes the second build quick
 build  git                 git           names the files that the format check reads
 build  pkg-config          pkg-config    finds c-ares and RE2, which ship no CMake files everywhere
+build  spin                spin          verifies the models of the wait core
 libs   libboost-dev        -             Asio and Beast, for the health-checker
 libs   libboost-thread-dev -             under the thread classes: stack size, timed join, interruption
 libs   tzdata              -             the zones of cron expressions
@@ -34,7 +36,6 @@ tests  chromium            chromium      looks at the page of the health-checker
 tests  chromium-driver     chromedriver  ... and clicks there
 tests  openssh-server      sshd          a server that the health-checker is tested on
 tests  monitoring-plugins-basic -        commands that it is tested with
-tests  spin                spin          verifies the models of the wait core
 ci     clang               clang++       the second compiler
 ci     clang-format        clang-format  the format check
 ci     clang-tidy          clang-tidy    the tidy preset
@@ -145,12 +146,12 @@ install_packages() {
 }
 
 list=no
-groups="build libs tests"
+groups="build libs"
 for argument in "$@"; do
   case $argument in
     --list) list=yes ;;
-    ci | bench) groups+=" $argument" ;;
-    *) fail "unknown argument '$argument' (usage: packages.sh [--list] [ci] [bench])" ;;
+    tests | ci | bench) groups+=" $argument" ;;
+    *) fail "unknown argument '$argument' (usage: packages.sh [--list] [tests] [ci] [bench])" ;;
   esac
 done
 

@@ -8,8 +8,7 @@
 
 preset=${ROUSE_PRESET:-dev}
 
-# shellcheck disable=SC2119  # our arguments are for ctest
-rouse_packages
+rouse_packages tests
 rouse_build "$preset"
 
 say "tests of build/$preset"

@@ -18,7 +18,7 @@ for source in "$root"/tests/stopping/*_test.cpp; do
   targets+=("stopping_$(basename "$source" .cpp)")
 done
 
-rouse_packages
+rouse_packages tests
 if [[ $publish == no ]]; then
   rouse_build dev "${targets[@]}"
   for target in "${targets[@]}"; do "$root/build/dev/tests/bin/$target" --gtest_brief; done
