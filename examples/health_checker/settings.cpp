@@ -23,7 +23,7 @@ std::string quoted(std::string_view text) {
 
 // A value as the user sees it in the file.
 std::string described(const toml::node& node) {
-  if (const auto* text = node.as_string()) return quoted(text->get());
+  if (const auto* text = node.as_string()) return health::quoted(text->get());
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
   if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   if (node.is_floating_point()) return "a floating-point number";
