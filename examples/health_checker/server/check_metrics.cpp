@@ -2,15 +2,16 @@
 
 #include "checkers/fd.hpp"
 
+#include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <sstream>
 #include <string>
-#include <system_error>
 
 namespace health {
 namespace {
@@ -24,13 +25,13 @@ double unix_seconds(steady_clock::time_point when) {
 }
 
 std::size_t open_descriptors() {
-  std::error_code error;
+  DIR* const folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) return 0;
   std::size_t count = 0;
-  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end;
-       !error && entry != end; entry.increment(error)) {
-    ++count;
-  }
-  return count == 0 ? 0 : count - 1;  // without the one that reads them
+  while (::readdir(folder) != nullptr) ++count;
+  ::closedir(folder);
+  constexpr std::size_t others = 3;  // ".", ".." and the folder itself
+  return count < others ? 0 : count - others;
 }
 
 }  // namespace
