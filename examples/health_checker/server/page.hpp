@@ -1,12 +1,12 @@
 #pragma once
-// The status page: page.html, built into the program.
+// The status page: page.html with page.css and page.js in it, built into the program.
 
 #include <string>
 #include <string_view>
 
 namespace health {
 
-/// page.html as it is in the source tree.
+/// One file, but for the nonces.
 std::string_view page_source() noexcept;
 
 struct Page {
