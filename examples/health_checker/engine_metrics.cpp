@@ -7,13 +7,14 @@
 namespace health {
 namespace {
 
-void add_quantiles(MetricsWriter& out, const char* name, const std::string& help,
+// Each a gauge of its own: the label "quantile" belongs to summaries.
+void add_quantiles(MetricsWriter& out, const std::string& name, const std::string& help,
                    const rouse::TimeHistogram& times) {
-  constexpr std::pair<double, const char*> quantiles[] = {{0.5, "0.5"}, {0.99, "0.99"}, {1, "1"}};
+  constexpr std::pair<double, const char*> quantiles[] = {{0.5, "p50"}, {0.99, "p99"}, {1, "max"}};
   for (const auto& [share, label] : quantiles) {
     const std::chrono::duration<double> bound = times.quantile(share);
-    out.gauge(name, help + ": an upper bound for that share of all since the start.", bound.count(),
-              {{"quantile", label}});
+    out.gauge(name + "_" + label + "_seconds",
+              help + " (" + label + "): an upper bound, of all since the start.", bound.count());
   }
 }
 
@@ -30,9 +31,9 @@ void write_metrics(const EngineFigures& figures, MetricsWriter& out) {
               count(figures.overdue));
   out.counter("health_engine_runs_by_the_clock_total", "Runs that were due, not asked for.",
               static_cast<double>(figures.lag.count()));
-  add_quantiles(out, "health_engine_lag_seconds", "From the time a check was due to its start",
+  add_quantiles(out, "health_engine_lag", "From the time a check was due to its start",
                 figures.lag);
-  add_quantiles(out, "health_engine_stop_latency_seconds",
+  add_quantiles(out, "health_engine_stop_latency",
                 "From the timeout of a run to the end that it then had", figures.stop_latency);
 }
 

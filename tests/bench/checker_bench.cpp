@@ -142,7 +142,7 @@ class Checker {
       }
     }
     ::close(fd);
-    const std::string name = "health_engine_lag_seconds{quantile=\"0.99\"} ";
+    const std::string name = "\nhealth_engine_lag_p99_seconds ";
     const std::size_t at = answer.find(name);
     if (at == std::string::npos) throw std::runtime_error("no lag in /metrics");
     return 1e9 * std::stod(answer.substr(at + name.size()));

@@ -178,7 +178,7 @@ TEST_F(HealthCheckerDaemon, ServesWhatItKnows) {
   EXPECT_THAT(http_get(port, "/api/v1/status").body, HasSubstr("\"kept\""));
   const std::string metrics = http_get(port, "/metrics").body;
   EXPECT_THAT(metrics, HasSubstr("health_engine_checks 1\n"));
-  EXPECT_THAT(metrics, HasSubstr("health_engine_lag_seconds{quantile=\"0.99\"} "));
+  EXPECT_THAT(metrics, HasSubstr("\nhealth_engine_lag_p99_seconds "));
   stop(child);
   EXPECT_THAT(child.error(), HasSubstr("stopped server in"));
 }
