@@ -84,9 +84,11 @@ TEST(Screen, SaysHowManyLinesItHasNoRoomFor) {
 TEST(Screen, IsStoppedWhereTheTerminalTakesNothing) {
   PseudoTerminal terminal(40, 6);
   Screen screen(terminal.slave(), terminal.slave());
+  std::string line(4000, 'x');
+  line += '\n';
   rouse::StoppableThread thread([&] {
     while (!rouse::this_thread::stop_token().stop_requested()) {
-      screen.draw(std::string(4000, 'x') + "\n", frame({">"}));
+      screen.draw(line, frame({">"}));
     }
     screen.close();
     screen.add_line("is lost\n");

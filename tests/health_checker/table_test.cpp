@@ -106,9 +106,9 @@ TEST(Table, LeavesOutAColourThatIsCutThrough) {
   EXPECT_EQ(lines[2], "1 check: 0 ok…");
 }
 
-std::vector<Row> mixed(std::size_t ok) {
+std::vector<Row> mixed(std::size_t good) {
   std::vector<Row> rows;
-  for (std::size_t i = 0; i < ok; ++i)
+  for (std::size_t i = 0; i < good; ++i)
     rows.push_back(row_of("ok" + std::to_string(i), Status::ok, ""));
   rows.push_back({.name = "new"});
   rows.push_back(row_of("odd", Status::unknown, ""));
