@@ -52,6 +52,8 @@ class BaseChecker {
 
   /// One of them has held. Called before the run that follows, and perhaps during another one.
   virtual void noticed() {}
+  /// They cannot be waited for, and are given up: the next new_events() may try again.
+  virtual void lost(const std::string& /*why*/) {}
 };
 
 }  // namespace health

@@ -4,7 +4,8 @@
 //   CheckTask task(std::move(check), [](const Report& report) { ... });
 //   if (task.run(Asked::by_the_clock)) next = task.recheck_after().value_or(check.period);
 //
-// Thread safety: one run at a time; config(), noticed() and retire() from any thread.
+// Thread safety: one run at a time; config(), noticed(), lost() and retire() from any
+// thread.
 
 #include "rouse/resource/id128.hpp"
 
@@ -35,6 +36,9 @@ struct Report {
 };
 using OnReport = std::function<void(const Report&)>;
 
+/// Events may come faster than a check should run: from one run by an event to the next.
+inline constexpr std::chrono::milliseconds event_pause{100};
+
 class CheckTask {
  public:
   CheckTask(CheckConfig check, OnReport on_report);
@@ -61,6 +65,7 @@ class CheckTask {
   }
   /// During a run, too.
   void noticed() { check_.checker->noticed(); }
+  void lost(const std::string& why) { check_.checker->lost(why); }
 
  private:
   const CheckConfig check_;

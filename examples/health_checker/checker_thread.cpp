@@ -40,15 +40,17 @@ CheckerThread::CheckerThread(CheckConfig check, const EngineHandlers& handlers)
       task_(std::move(check), handlers.on_report),
       schedule_(task_.config().name, task_.config().period) {}
 
-// `stop` is this thread's own: every wait below obeys it without being given it.
-void CheckerThread::run(std::stop_token /*stop*/) {
+// `stop` is this thread's own: every wait below obeys it without being given it. But a wait that is
+// ready says so first, and events may always be.
+void CheckerThread::run(std::stop_token stop) {
   Time beat = first_run();
   renew_events();
   Time recheck = Time::max();
+  Time pause_end = Time::min();
   for (bool first = true;; first = false) {
     const Time due = std::min(beat, recheck);
     const rouse::AnyReady woken = wait_until(due);
-    if (woken.status == rouse::WaitStatus::stopped) return;
+    if (woken.status == rouse::WaitStatus::stopped || stop.stop_requested()) return;
     const Time now = steady_clock::now();
     if (now >= beat || first) beat = next_beat(beat, first, now);
 
@@ -62,6 +64,11 @@ void CheckerThread::run(std::stop_token /*stop*/) {
       asked = Asked::by_an_event;
       task_.noticed();
       events_.clear();
+      if (now < pause_end) {
+        recheck = std::min(recheck, pause_end);
+        continue;
+      }
+      pause_end = now + event_pause;
     }
     if (!run_once(asked)) return;
 
@@ -97,7 +104,7 @@ rouse::AnyReady CheckerThread::wait_until(Time due) {
       return rouse::wait_until_any(conditions, {.timeout = due - steady_clock::now()});
     } catch (const std::exception& error) {
       events_.clear();
-      on_trouble_(check().name, std::string("no event tells of it: ") + error.what());
+      give_up_events(error.what());
     }
   }
   return rouse::wait_any(requested_, due);
@@ -105,7 +112,12 @@ rouse::AnyReady CheckerThread::wait_until(Time due) {
 
 bool CheckerThread::run_once(Asked asked) {
   at_work_ = true;
-  const bool ended = task_.run(asked);
+  bool ended = true;
+  try {
+    ended = task_.run(asked);
+  } catch (const std::exception& error) {
+    on_trouble_(check().name, std::string("its run broke down: ") + error.what());
+  }
   at_work_ = false;
   if (const auto over = task_.overrun(); over.count() > 0) stop_latency_.add(over);
   renew_events();
@@ -113,7 +125,16 @@ bool CheckerThread::run_once(Asked asked) {
 }
 
 void CheckerThread::renew_events() {
-  if (auto events = task_.new_events()) events_ = *std::move(events);
+  try {
+    if (auto events = task_.new_events()) events_ = *std::move(events);
+  } catch (const std::exception& error) {
+    give_up_events(error.what());
+  }
+}
+
+void CheckerThread::give_up_events(const char* why) {
+  task_.lost(why);
+  on_trouble_(check().name, std::string("no event tells of it: ") + why);
 }
 
 }  // namespace health

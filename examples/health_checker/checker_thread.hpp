@@ -61,6 +61,7 @@ class CheckerThread : public rouse::StoppableThread {
   // False if it was stopped meanwhile.
   bool run_once(Asked asked);
   void renew_events();
+  void give_up_events(const char* why);
 
   const std::function<void(const std::string&, const std::string&)> on_trouble_;
   CheckTask task_;

@@ -1,6 +1,7 @@
 #include "condition_watch.hpp"
 
 #include "rouse/service/autowait.hpp"
+#include "rouse/wait/sleep.hpp"
 #include "rouse/wait/this_thread.hpp"
 
 #include <exception>
@@ -44,8 +45,9 @@ void ConditionWatch::run() {
     try {
       wait_once();
     } catch (const std::exception&) {
-      // Of which of them is not said.
-      drop_troubled();
+      // Which of them it was is not said. Where each alone can be waited for, as at a limit of the
+      // system, all of them may be able to a little later.
+      if (!drop_troubled()) (void)rouse::sleep_for(1s);
     }
   }
 }
@@ -81,7 +83,8 @@ bool ConditionWatch::take(const std::string& check, std::uint64_t number) {
   return true;
 }
 
-void ConditionWatch::drop_troubled() {
+bool ConditionWatch::drop_troubled() {
+  bool any = false;
   std::map<std::string, Armed> all;
   {
     const std::lock_guard guard(mutex_);
@@ -90,11 +93,16 @@ void ConditionWatch::drop_troubled() {
   for (const auto& [check, armed] : all) {
     try {
       const rouse::AnyReady now = rouse::wait_until_any(armed.conditions, {.timeout = 0s});
-      if (now.status == WaitStatus::ready && take(check, armed.number)) on_event_(check);
+      if (now.status != WaitStatus::ready || !take(check, armed.number)) continue;
+      any = true;
+      on_event_(check);
     } catch (const std::exception& error) {
-      if (take(check, armed.number)) on_trouble_(check, error.what());
+      if (!take(check, armed.number)) continue;
+      any = true;
+      on_trouble_(check, error.what());
     }
   }
+  return any;
 }
 
 }  // namespace health

@@ -50,7 +50,8 @@ class ConditionWatch {
   void wait_once();
   // Whether it was still armed as it was when the wait began.
   bool take(const std::string& check, std::uint64_t number);
-  void drop_troubled();
+  // Whether any of them had trouble by itself, or has held meanwhile.
+  bool drop_troubled();
 
   const OnEvent on_event_;
   const OnTrouble on_trouble_;

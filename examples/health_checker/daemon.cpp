@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <utility>
 
 namespace health {
@@ -47,7 +46,8 @@ Daemon::Daemon(Config config, DaemonOptions options, Notify& notify, Log& log)
       });
   if (const auto watchdog = notify_.watchdog()) {
     // By the scheduler that makes the checks: if that is stuck, so is this.
-    monitor_.every(*watchdog / 2, [this] { notify_.send("WATCHDOG=1"); });
+    const auto period = std::max<std::chrono::microseconds>(*watchdog / 2, 1ms);
+    monitor_.every(period, [this] { notify_.send("WATCHDOG=1"); });
   }
   tell_ready();
 }
@@ -72,15 +72,12 @@ void Daemon::reload(const char* why) {
       config.server != server_config_) {
     log_.warning("'engine', 'most_at_once' and [server] are taken over at the next start only");
   }
-  try {
-    const Monitor::Changes changes = monitor_.apply(std::move(config), removal_patience);
-    log_.info("reloaded the configuration (" + std::string(why) +
-              "): " + std::to_string(changes.added) + " added, " + std::to_string(changes.removed) +
-              " removed, " + std::to_string(changes.restarted) + " changed, " +
-              std::to_string(changes.kept) + " as before");
-  } catch (const std::exception& error) {
-    log_.error("not all of the configuration was taken over: " + std::string(error.what()));
-  }
+  const Monitor::Changes changes = monitor_.apply(std::move(config), removal_patience);
+  log_.info("reloaded the configuration (" + std::string(why) +
+            "): " + std::to_string(changes.added) + " added, " + std::to_string(changes.removed) +
+            " removed, " + std::to_string(changes.restarted) + " changed, " +
+            std::to_string(changes.kept) + " as before");
+  for (const std::string& failed : changes.failed) log_.error("cannot be started: " + failed);
   tell_ready();
 }
 

@@ -5,6 +5,7 @@
 #include "suggest.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -30,12 +31,17 @@ Monitor::Monitor(Config config, Log& log)
 }
 
 void Monitor::add(CheckConfig check) {
-  results_.add(check.name, check.type, check.group);
-  {
-    const std::lock_guard guard(mutex_);
-    texts_[check.name] = check.text;
+  const std::string name = check.name;
+  std::string text = check.text;
+  results_.add(name, check.type, check.group);
+  try {
+    engine_->add(std::move(check));
+  } catch (...) {
+    results_.remove(name);
+    throw;
   }
-  engine_->add(std::move(check));
+  const std::lock_guard guard(mutex_);
+  texts_[name] = std::move(text);
 }
 
 void Monitor::remove(const std::string& name, std::chrono::milliseconds patience) {
@@ -69,9 +75,21 @@ Monitor::Changes Monitor::apply(Config config, std::chrono::milliseconds patienc
     }
   }
   // What is left there is not wanted any more, or is to be made anew.
-  for (const auto& [name, text] : before) remove(name, patience);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (const auto& [name, text] : before) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    remove(name, std::max<std::chrono::milliseconds>(left, {}));
+  }
   changes.removed = before.size() - changes.restarted;
-  for (CheckConfig& check : starting) add(std::move(check));
+  for (CheckConfig& check : starting) {
+    const std::string name = check.name;
+    try {
+      add(std::move(check));
+    } catch (const std::exception& error) {
+      changes.failed.push_back(name + ": " + error.what());
+    }
+  }
   results_.arrange(order);
   return changes;
 }
@@ -79,10 +97,6 @@ Monitor::Changes Monitor::apply(Config config, std::chrono::milliseconds patienc
 std::size_t Monitor::size() const {
   const std::lock_guard guard(mutex_);
   return texts_.size();
-}
-
-bool Monitor::ready() const {
-  return std::ranges::all_of(results_.rows(), [](const Row& row) { return row.state.has_value(); });
 }
 
 void Monitor::take(const Report& report) {

@@ -26,8 +26,9 @@ class Monitor {
   struct Changes {
     std::size_t added = 0;
     std::size_t removed = 0;
-    std::size_t restarted = 0;  ///< They are configured otherwise now.
-    std::size_t kept = 0;       ///< They go on as if nothing had happened.
+    std::size_t restarted = 0;             ///< They are configured otherwise now.
+    std::size_t kept = 0;                  ///< They go on as if nothing had happened.
+    std::vector<std::string> failed = {};  ///< Those that could not be started, and why.
   };
 
   /// Starts the checks. Throws std::system_error if the system has no room for a thread; what ran
@@ -35,8 +36,9 @@ class Monitor {
   Monitor(Config config, Log& log);
 
   /// Goes over to another configuration: stops what is not in it, starts what is new, leaves the
-  /// rest alone. The engine stays what it is. A check that does not end within `patience` is not
-  /// waited for. Throws std::system_error if there is no room for the thread of a new check.
+  /// rest alone. The engine stays what it is. What does not end within `patience`, for all of them
+  /// together, is not waited for. A check that cannot be started is tried again by the next
+  /// apply().
   Changes apply(Config config, std::chrono::milliseconds patience);
 
   [[nodiscard]] std::size_t size() const;
@@ -56,7 +58,7 @@ class Monitor {
 
   [[nodiscard]] EngineFigures figures() const { return engine_->figures(); }
   /// Whether every check has a result.
-  [[nodiscard]] bool ready() const;
+  [[nodiscard]] bool ready() const { return results_.all_have_run(); }
 
   /// Asks all to stop, then waits for them, layer by layer. If some do not end in time, the
   /// Monitor's destructor would wait for them.

@@ -1,5 +1,6 @@
 #include "pool_engine.hpp"
 
+#include "rouse/wait/shield.hpp"
 #include "rouse/wait/wait_status.hpp"
 
 #include "checker_thread.hpp"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -35,16 +37,17 @@ struct PoolEngine::Item {
   CheckTask task;
   const Schedule schedule;
   std::atomic<pid_t> thread{0};  // that runs it
-  std::atomic<ConditionWatch*> watch{nullptr};
   rouse::Timer first;
   rouse::Timer rhythm;
 
   std::mutex mutex;  // of what follows
   rouse::Timer recheck;
   rouse::Job<void> job;
-  bool running = false;  // or queued
+  bool running = false;  // or queued, or not to run yet
   bool removed = false;
-  std::optional<Asked> again;  // to run it once more
+  ConditionWatch* watch = nullptr;
+  Clock::time_point pause_end = Clock::time_point::min();  // of runs by an event
+  std::optional<Asked> again;                              // to run it once more
 };
 
 PoolEngine::PoolEngine(std::size_t most_at_once, EngineHandlers handlers)
@@ -57,6 +60,12 @@ PoolEngine::PoolEngine(std::size_t most_at_once, EngineHandlers handlers)
       guards_({.pool_options = {.min_threads = 1, .max_threads = 1, .name = "guard"}}) {}
 
 PoolEngine::~PoolEngine() {
+  // From here on nobody runs a check, and uses what is destroyed before the pool.
+  try {
+    (void)pool_.stop_for(std::chrono::hours::max());
+  } catch (const std::bad_alloc&) {
+    // For this thread's first wait. The pool's destructor waits all the same.
+  }
   std::vector<std::unique_ptr<ConditionWatch>> watches;
   {
     const std::lock_guard guard(mutex_);
@@ -66,12 +75,23 @@ PoolEngine::~PoolEngine() {
 
 void PoolEngine::add(CheckConfig check) {
   auto item = std::make_shared<Item>(std::move(check), handlers_.on_report);
+  item->running = true;  // nobody is to run it before its events are armed
   {
     const std::lock_guard guard(mutex_);
     items_.emplace(item->check().name, item);
   }
-  if (auto events = item->task.new_events()) arm(*item, *std::move(events));
-  start_timers(*item);
+  try {
+    arm_events(*item);
+    start_timers(*item);
+  } catch (...) {
+    remove(item->check().name, 0ms);
+    throw;
+  }
+  const std::lock_guard guard(item->mutex);
+  item->running = false;
+  if (const auto asked = std::exchange(item->again, std::nullopt)) {
+    start(*item, *asked, Clock::now());
+  }
 }
 
 void PoolEngine::start_timers(Item& item) {
@@ -97,13 +117,18 @@ void PoolEngine::start_timers(Item& item) {
 void PoolEngine::trigger(Item& item, Asked asked, Clock::time_point due) {
   const std::lock_guard guard(item.mutex);
   if (item.removed) return;
-  if (!item.running) return submit(item, asked, due);
+  if (!item.running) return start(item, asked, due);
   // What the clock asks for is what runs already.
-  if (asked != Asked::by_the_clock) item.again = asked;
+  if (asked != Asked::by_the_clock && item.again != Asked::by_somebody) item.again = asked;
 }
 
-void PoolEngine::submit(Item& item, Asked asked, Clock::time_point due) {
+void PoolEngine::start(Item& item, Asked asked, Clock::time_point due) {
+  const auto now = Clock::now();
   try {
+    if (asked == Asked::by_an_event) {
+      if (now < item.pause_end) return run_later(item, asked, item.pause_end);
+      item.pause_end = now + event_pause;
+    }
     item.job = pool_.submit({.urgency = item.check().urgency, .name = item.check().name.c_str()},
                             [this, &item, asked, due] { run(item, asked, due); });
     item.running = true;
@@ -112,50 +137,65 @@ void PoolEngine::submit(Item& item, Asked asked, Clock::time_point due) {
   }
 }
 
+void PoolEngine::run_later(Item& item, Asked asked, Clock::time_point due) {
+  item.recheck.cancel();
+  item.recheck = timers_.run_at(due, item.check().urgency,
+                                [this, &item, asked, due] { trigger(item, asked, due); });
+}
+
 void PoolEngine::run(Item& item, Asked asked, Clock::time_point due) {
+  bool ended = false;
+  // Whatever is thrown: the check is to run again.
+  struct Finish {
+    PoolEngine& engine;
+    Item& item;
+    const bool& ended;
+    ~Finish() { engine.finish(item, ended); }
+  };
+  const Finish finish_at_the_end{*this, item, ended};
   if (asked == Asked::by_the_clock) lag_.add(Clock::now() - due);
   item.thread = ::gettid();
   ++in_flight_;
-  bool ended = false;
   try {
     const rouse::ScopedTimer guard(
         guards_.run_after(item.check().timeout + leniency, [this, &item] { stop_overdue(item); }));
     ended = item.task.run(asked);
     if (const auto over = item.task.overrun(); over > 0s) stop_latency_.add(over);
-    if (auto events = item.task.new_events()) arm(item, *std::move(events));
   } catch (const std::exception& error) {
+    ended = true;
     handlers_.on_trouble(item.check().name, std::string("its run broke down: ") + error.what());
   }
-  --in_flight_;
-  item.thread = 0;
-  finish(item, ended);
+  arm_events(item);
 }
 
-void PoolEngine::finish(Item& item, bool ended) {
+void PoolEngine::finish(Item& item, bool ended) noexcept {
+  --in_flight_;
+  item.thread = 0;
   if (const Clock::rep began = stop_began_; began != 0) note_end(item, began);
   const std::lock_guard guard(item.mutex);
   item.running = false;
   item.recheck.cancel();
   if (item.removed || !ended) return;
-  if (const auto asked = std::exchange(item.again, std::nullopt)) {
-    return submit(item, *asked, Clock::now());
-  }
-  const auto soon = item.task.recheck_after();
-  if (!soon) return;
-  const auto due = Clock::now() + *soon;
   try {
-    item.recheck = timers_.run_at(due, item.check().urgency,
-                                  [this, &item, due] { trigger(item, Asked::by_the_clock, due); });
+    if (const auto asked = std::exchange(item.again, std::nullopt)) {
+      start(item, *asked, Clock::now());
+    } else if (const auto soon = item.task.recheck_after()) {
+      run_later(item, Asked::by_the_clock, Clock::now() + *soon);
+    }
   } catch (const rouse::Stopped&) {
     // All is being stopped.
+  } catch (const std::bad_alloc&) {
+    // The rhythm goes on.
   }
 }
 
 void PoolEngine::stop_overdue(Item& item) {
-  const std::lock_guard guard(item.mutex);
-  if (!item.running) return;
+  {
+    const std::lock_guard guard(item.mutex);
+    if (!item.running) return;
+    item.job.request_stop();
+  }
   ++overdue_;
-  item.job.request_stop();
   handlers_.on_trouble(item.check().name,
                        "has not ended " + duration_text(leniency) + " after its timeout of " +
                            duration_text(item.check().timeout) + "; its job was stopped (thread " +
@@ -164,13 +204,23 @@ void PoolEngine::stop_overdue(Item& item) {
 
 // --- events --------------------------------------------------------------------------------------
 
-void PoolEngine::arm(Item& item, std::vector<rouse::Condition> events) {
-  ConditionWatch* watch = item.watch;
-  if (watch == nullptr) {
-    if (events.empty()) return;
-    item.watch = watch = &watch_with_room();
+void PoolEngine::arm_events(Item& item) {
+  try {
+    auto events = item.task.new_events();
+    if (!events) return;
+    // A check that was removed must not be waited for under the name of another.
+    const std::lock_guard guard(item.mutex);
+    if (item.removed || (item.watch == nullptr && events->empty())) return;
+    if (item.watch == nullptr) item.watch = &watch_with_room();
+    item.watch->arm(item.check().name, *std::move(events));
+  } catch (const std::exception& error) {
+    give_up_events(item, error.what());
   }
-  watch->arm(item.check().name, std::move(events));
+}
+
+void PoolEngine::give_up_events(Item& item, const std::string& why) {
+  item.task.lost(why);
+  handlers_.on_trouble(item.check().name, "no event tells of it: " + why);
 }
 
 ConditionWatch& PoolEngine::watch_with_room() {
@@ -178,11 +228,12 @@ ConditionWatch& PoolEngine::watch_with_room() {
   for (const auto& watch : watches_) {
     if (watch->size() < checks_per_watch) return *watch;
   }
-  watches_.push_back(std::make_unique<ConditionWatch>(
-      [this](const std::string& name) { on_event(name); },
-      [this](const std::string& name, const std::string& what) {
-        handlers_.on_trouble(name, "no event tells of it: " + what);
-      }));
+  watches_.push_back(
+      std::make_unique<ConditionWatch>([this](const std::string& name) { on_event(name); },
+                                       [this](const std::string& name, const std::string& what) {
+                                         if (const std::shared_ptr<Item> item = find(name))
+                                           give_up_events(*item, what);
+                                       }));
   return *watches_.back();
 }
 
@@ -214,28 +265,33 @@ void PoolEngine::every(std::chrono::nanoseconds period, std::function<void()> ca
 
 void PoolEngine::remove(const std::string& name, std::chrono::milliseconds patience) {
   std::shared_ptr<Item> item;
+  std::vector<std::shared_ptr<Item>> gone;  // destroyed without the lock
   {
     const std::lock_guard guard(mutex_);
     const auto found = items_.find(name);
     if (found == items_.end()) return;
     item = std::move(found->second);
     items_.erase(found);
-    std::erase_if(removed_, [](const auto& each) { return has_ended(each->job); });
+    for (auto& each : removed_) {
+      if (has_ended(each->job)) gone.push_back(std::move(each));
+    }
+    std::erase(removed_, nullptr);
   }
   item->task.retire();
   {
     const std::lock_guard guard(item->mutex);
     item->removed = true;
+    if (item->watch != nullptr) item->watch->disarm(name);
   }
-  // No job is submitted for it from now on.
-  for (rouse::Timer* const timer : {&item->first, &item->rhythm, &item->recheck}) {
-    (void)timer->cancel_and_wait();
+  // No job is submitted for it from now on. Their calls take a moment only.
+  {
+    const rouse::Shield shield;
+    for (rouse::Timer* const timer : {&item->first, &item->rhythm, &item->recheck}) {
+      (void)timer->cancel_and_wait();
+    }
   }
   item->job.request_stop();
-  const bool ended =
-      has_ended(item->job) || item->job.wait_for(patience) == rouse::WaitStatus::ready;
-  if (ConditionWatch* const watch = item->watch) watch->disarm(name);
-  if (ended) return;
+  if (has_ended(item->job) || item->job.wait_for(patience) == rouse::WaitStatus::ready) return;
   const std::lock_guard guard(mutex_);
   removed_.push_back(std::move(item));
 }
@@ -281,9 +337,13 @@ void PoolEngine::note_end(const Item& item, Clock::rep began) {
 void PoolEngine::name_stragglers(rouse::StopReport& report) const {
   const std::lock_guard guard(mutex_);
   for (rouse::Straggler& straggler : report.stragglers) {
-    for (const auto& [name, item] : items_) {
-      if (item->thread == straggler.native_id) straggler.name += " (check '" + name + "')";
-    }
+    const auto add_name = [&](const Item& item) {
+      if (item.thread == straggler.native_id) {
+        straggler.name += " (check '" + item.check().name + "')";
+      }
+    };
+    for (const auto& [name, item] : items_) add_name(*item);
+    for (const auto& item : removed_) add_name(*item);
   }
 }
 

@@ -46,13 +46,15 @@ class PoolEngine : public Engine {
   void start_timers(Item& item);
   // Runs it now, or, if it runs already and somebody wants a new result, once more afterwards.
   void trigger(Item& item, Asked asked, Clock::time_point due);
-  // Under the item's mutex.
-  void submit(Item& item, Asked asked, Clock::time_point due);
+  // Both under the item's mutex.
+  void start(Item& item, Asked asked, Clock::time_point due);
+  void run_later(Item& item, Asked asked, Clock::time_point due);
   void run(Item& item, Asked asked, Clock::time_point due);
-  void finish(Item& item, bool ended);
+  void finish(Item& item, bool ended) noexcept;
   void stop_overdue(Item& item);
 
-  void arm(Item& item, std::vector<rouse::Condition> events);
+  void arm_events(Item& item);
+  void give_up_events(Item& item, const std::string& why);
   ConditionWatch& watch_with_room();
   void on_event(const std::string& name);
 

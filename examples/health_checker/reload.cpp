@@ -3,6 +3,7 @@
 #include "rouse/service/autowait.hpp"
 #include "rouse/thread/signal_stop.hpp"
 #include "rouse/wait/event.hpp"
+#include "rouse/wait/sleep.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -48,35 +49,37 @@ Reload::Reload(std::string file, ReloadOptions options, Action action, OnTrouble
 
 void Reload::run() {
   for (;;) {
-    const char* why = "SIGHUP";
-    {
-      rouse::Event asked;
-      std::optional<rouse::SignalStop> signal;
-      // A SIGHUP that comes while there is none is kept by the kernel until there is.
-      if (options_.on_signal) {
-        signal.emplace(std::initializer_list<int>{SIGHUP},
-                       rouse::SignalStopOptions{.second = rouse::SecondSignal::ignore});
-      }
-      const std::stop_callback on_signal(signal ? signal->token() : std::stop_token(),
-                                         [&asked] { asked.set(); });
-      std::vector<rouse::Condition> conditions{rouse::until::event_set(asked)};
-      if (changed_) conditions.push_back(*changed_);
-      try {
-        const rouse::AnyReady first =
-            rouse::wait_until_any(conditions, {.timeout = std::chrono::hours::max()});
-        if (first.status != rouse::WaitStatus::ready) return;
-        if (first.index == 1) {
-          why = "the file has changed";
-          if (rouse::wait_until_file_stable(file_, quiet) == rouse::WaitStatus::stopped) return;
-        }
-      } catch (const std::exception& error) {
-        changed_.reset();
-        on_trouble_(error.what());
-        continue;
-      }
+    try {
+      const char* const why = wait_for_a_reason();
+      if (why == nullptr) return;
+      action_(why);
+    } catch (const std::exception& error) {
+      // No descriptor or memory left, say: later there may be.
+      on_trouble_(error.what());
+      if (rouse::sleep_for(1s) == rouse::WaitStatus::stopped) return;
+      if (!changed_) changed_ = watch(file_, on_trouble_);
     }
-    action_(why);
   }
+}
+
+const char* Reload::wait_for_a_reason() {
+  rouse::Event asked;
+  std::optional<rouse::SignalStop> signal;
+  // A SIGHUP that comes while there is none is kept by the kernel until there is.
+  if (options_.on_signal) {
+    signal.emplace(std::initializer_list<int>{SIGHUP},
+                   rouse::SignalStopOptions{.second = rouse::SecondSignal::ignore});
+  }
+  const std::stop_callback on_signal(signal ? signal->token() : std::stop_token(),
+                                     [&asked] { asked.set(); });
+  std::vector<rouse::Condition> conditions{rouse::until::event_set(asked)};
+  if (changed_) conditions.push_back(*changed_);
+  const rouse::AnyReady first =
+      rouse::wait_until_any(conditions, {.timeout = std::chrono::hours::max()});
+  if (first.status != rouse::WaitStatus::ready) return nullptr;
+  if (first.index == 0) return "SIGHUP";
+  if (rouse::wait_until_file_stable(file_, quiet) == rouse::WaitStatus::stopped) return nullptr;
+  return "the file has changed";
 }
 
 }  // namespace health

@@ -30,13 +30,15 @@ class Reload {
   using Action = std::function<void(const char* why)>;
   using OnTrouble = std::function<void(const std::string& what)>;
 
-  /// From now on. `on_trouble` hears that the file cannot be watched; the signal still counts.
+  /// From now on. `on_trouble` hears what keeps it from hearing of one of them; it tries again.
   Reload(std::string file, ReloadOptions options, Action action, OnTrouble on_trouble);
 
   [[nodiscard]] rouse::StoppableThread& thread() noexcept { return thread_; }
 
  private:
   void run();
+  // Null: it was stopped.
+  const char* wait_for_a_reason();
 
   const std::string file_;
   const ReloadOptions options_;

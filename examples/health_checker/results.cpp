@@ -15,8 +15,14 @@ void Results::add(std::string name, std::string type, std::string group) {
   {
     const std::lock_guard guard(lock_);
     entry->version = arranged_ = ++version_;
-    by_name_.emplace(std::move(name), entry.get());
-    entries_.push_back(std::move(entry));
+    entries_.emplace_back();
+    try {
+      by_name_.emplace(std::move(name), entry.get());
+    } catch (...) {
+      entries_.pop_back();
+      throw;
+    }
+    entries_.back() = std::move(entry);
   }
   tell();
 }
@@ -87,6 +93,12 @@ Results::Changes Results::changes_since(std::uint64_t& seen) const {
   }
   seen = version_;
   return changes;
+}
+
+bool Results::all_have_run() const {
+  const std::shared_lock guard(lock_);
+  return std::ranges::all_of(entries_,
+                             [](const auto& each) { return each->row.state.has_value(); });
 }
 
 std::optional<Row> Results::row(std::string_view name) const {

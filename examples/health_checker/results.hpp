@@ -67,6 +67,9 @@ class Results {
   /// before all.
   [[nodiscard]] Changes changes_since(std::uint64_t& seen) const;
 
+  /// Whether each has a result.
+  [[nodiscard]] bool all_have_run() const;
+
   [[nodiscard]] std::optional<Row> row(std::string_view name) const;
 
   /// Empty if there is no such check.

@@ -36,6 +36,10 @@ std::optional<CheckResult> run_check(BaseChecker& checker, std::chrono::millisec
     result = {.status = Status::unknown, .message = error.what()};
   }
   result.duration = std::chrono::steady_clock::now() - begin;
+  if (result.duration > timeout && result.status != Status::critical) {
+    result.status = Status::critical;
+    result.message += ", too late for its timeout of " + exact_text(timeout);
+  }
   return result;
 }
 

@@ -31,8 +31,15 @@ void ThreadEngine::remove(const std::string& name, std::chrono::milliseconds pat
   }
   thread->retire();
   thread->request_stop();
-  std::erase_if(removed_, [](const auto& each) { return !each->running(); });
-  if (!thread->try_join_for(patience)) removed_.push_back(std::move(thread));
+  // Ends with the caller's stop, too.
+  const bool ended = thread->wait_for(patience) == rouse::WaitStatus::ready;
+  std::vector<std::shared_ptr<Thread>> gone;  // destroyed without the lock
+  const std::lock_guard guard(mutex_);
+  for (auto& each : removed_) {
+    if (!each->running()) gone.push_back(std::move(each));
+  }
+  std::erase(removed_, nullptr);
+  (ended ? gone : removed_).push_back(std::move(thread));
 }
 
 bool ThreadEngine::check_now(const std::string& name) {
@@ -49,16 +56,18 @@ void ThreadEngine::every(std::chrono::nanoseconds period, std::function<void()> 
       call();
     } while (rouse::sleep_for(period) == rouse::WaitStatus::timeout);
   };
-  repeated_.push_back(std::make_unique<rouse::Running<rouse::StoppableThread>>(
-      repeat, rouse::ThreadOptions{.name = "every"}));
+  auto thread = std::make_unique<rouse::Running<rouse::StoppableThread>>(
+      repeat, rouse::ThreadOptions{.name = "every"});
+  const std::lock_guard guard(mutex_);
+  repeated_.push_back(std::move(thread));
 }
 
 std::vector<StoppedLayer> ThreadEngine::stop(std::chrono::milliseconds patience) {
   std::vector<rouse::StoppableThread*> all;
-  for (const auto& each : repeated_) all.push_back(each.get());
-  for (const auto& each : removed_) all.push_back(each.get());
   {
     const std::lock_guard guard(mutex_);
+    for (const auto& each : repeated_) all.push_back(each.get());
+    for (const auto& each : removed_) all.push_back(each.get());
     for (const auto& [name, thread] : threads_) all.push_back(thread.get());
   }
   std::vector<StoppedLayer> layers;

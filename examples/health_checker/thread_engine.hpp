@@ -34,7 +34,7 @@ class ThreadEngine : public Engine {
   using Thread = rouse::Running<CheckerThread>;
 
   const EngineHandlers handlers_;
-  mutable std::mutex mutex_;  // of the map
+  mutable std::mutex mutex_;  // of what follows
   std::map<std::string, std::shared_ptr<Thread>> threads_;
   std::vector<std::shared_ptr<Thread>> removed_;  // and not ended
   std::vector<std::unique_ptr<rouse::Running<rouse::StoppableThread>>> repeated_;

@@ -98,6 +98,7 @@ class FileChanged final : public ConditionState {
   void begin() override {
     known_ = false;
     inode_.reset();
+    written_ = false;
     before_ = now_;
   }
 
@@ -105,13 +106,13 @@ class FileChanged final : public ConditionState {
     detail::FileWatcher& watcher = sources.files();
     const std::vector<FileNews> news = watcher.take();
     // A change in the same tick of the kernel's clock shows in nothing but its event.
-    const bool written = std::ranges::any_of(news, [this](const FileNews& each) {
-      return inode_ && each.watch == *inode_ && (each.mask & IN_MODIFY) != 0;
-    });
-    if (!known_ || !path_.is_told() || !news.empty()) walk(watcher);
+    written_ = written_ || std::ranges::any_of(news, [this](const FileNews& each) {
+                 return inode_ && each.watch == *inode_ && (each.mask & IN_MODIFY) != 0;
+               });
+    if (!known_ || !told_ || !news.empty()) walk(watcher);
     if (!told_) sources.look_again(Deadline::after(interval_));
     const bool same = before_ ? now_ && same_state(*before_, *now_) : !now_;
-    return written || !same ? Look::yes : Look::no;
+    return written_ || !same ? Look::yes : Look::no;
   }
 
   std::string describe() const override { return "a change of " + path_.path(); }
@@ -120,7 +121,7 @@ class FileChanged final : public ConditionState {
  private:
   void walk(detail::FileWatcher& watcher) {
     known_ = false;
-    if (inode_) watcher.unwatch(*std::exchange(inode_, std::nullopt));
+    const std::optional<detail::FileWatch> last = std::exchange(inode_, std::nullopt);
     std::optional<struct stat> found;
     const detail::UniqueFd file = path_.walk(watcher);
     told_ = path_.is_told();
@@ -132,6 +133,8 @@ class FileChanged final : public ConditionState {
       if (::fstat(file.get(), &status) != 0) path_.fail(errno);
       found = status;
     }
+    // When the new one is there: it may be of the same file.
+    if (last) watcher.unwatch(*last);
     now_ = found;
     known_ = true;
   }
@@ -143,6 +146,7 @@ class FileChanged final : public ConditionState {
   std::optional<detail::FileWatch> inode_;
   bool known_ = false;
   bool told_ = true;
+  bool written_ = false;
 };
 
 nanoseconds read_clock(::clockid_t clock) noexcept {

@@ -44,9 +44,9 @@ CheckResult run_shell(const std::string& line) {
 }
 
 /// A FIFO through which a command tells its process number when it is under way.
-class Report {
+class PidReport {
  public:
-  Report() : path_(directory_ / "report") {
+  PidReport() : path_(directory_ / "report") {
     if (::mkfifo(path_.c_str(), 0600) != 0) throw std::runtime_error("mkfifo");
   }
 
@@ -138,7 +138,7 @@ TEST(CommandChecker, AnEndlessFloodEndsWithTheTimeout) {
 }
 
 TEST(CommandChecker, AStopEndsASleepOfAnHourAndItsWholeGroup) {
-  const Report report;
+  const PidReport report;
   std::optional<CommandChecker> checker(
       std::in_place, shell("sleep 3600 & echo $$ > " + report.path() + "; wait"));
   pid_t group = 0;
@@ -151,7 +151,7 @@ TEST(CommandChecker, AStopEndsASleepOfAnHourAndItsWholeGroup) {
 }
 
 TEST(CommandChecker, WhatIgnoresTermIsKilled) {
-  const Report report;
+  const PidReport report;
   std::optional<CommandChecker> checker(
       std::in_place,
       shell("trap '' TERM; echo $$ > " + report.path() + "; while :; do sleep 3600; done"));
@@ -164,7 +164,7 @@ TEST(CommandChecker, WhatIgnoresTermIsKilled) {
 }
 
 TEST(CommandChecker, AStoppedProcessIsKilledToo) {
-  const Report report;
+  const PidReport report;
   CommandChecker checker(shell("echo $$ > " + report.path() + "; kill -STOP $$; sleep 3600"));
   pid_t group = 0;
   const auto stopped = rouse::test::stop_check(checker, [&] { group = report.wait(); });
@@ -208,7 +208,7 @@ TEST(CommandChecker, TheTimeLimitMakesItCritical) {
 }
 
 TEST(CommandChecker, AfterTheTimeLimitTheGraceIsCutShortByAStop) {
-  const Report report;
+  const PidReport report;
   CommandOptions options =
       shell("trap 'echo $$ > " + report.path() + "' TERM; while :; do sleep 0.01; done");
   options.time_limit = 100ms;

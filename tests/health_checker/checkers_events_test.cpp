@@ -127,6 +127,17 @@ TEST_P(Events, AFileThatGoesOrComesIsReportedAtOnce) {
   }
 }
 
+TEST_P(Events, ALinkThatLeadsNowhereIsNoEvent) {
+  const std::string link = folder_ / "link";
+  std::filesystem::create_symlink("target", link);
+  start(std::make_unique<FileChecker>(FileOptions{.path = link}));
+  EXPECT_THAT(wait_for(Status::critical), HasSubstr("is not there"));
+  const std::uint64_t runs = results_.row("it")->runs;
+  folder_.write("target", "x");
+  EXPECT_THAT(wait_for(Status::ok), HasSubstr(" B, "));
+  EXPECT_LE(results_.row("it")->runs, runs + 2);
+}
+
 TEST_P(Events, TheEndOfThePortsOwnerIsReportedAtOnce) {
   const rouse::test::TestSocket socket;
   // The child has the socket, too, and keeps the port when ours is closed; here it is the only one

@@ -238,6 +238,58 @@ TEST_P(EachEngine, RunsACheckWhenItsEventTellsOfAChange) {
   EXPECT_EQ(reports_.wait_for(2)[1].asked, Asked::by_somebody);
 }
 
+TEST_P(EachEngine, PausesBetweenTheRunsOfAnEventThatAlwaysHolds) {
+  const auto engine = make();
+  engine->add(fake_check(
+      "a", [] { return result_of(Status::ok); },
+      []() -> std::optional<std::vector<rouse::Condition>> {
+        return std::vector<rouse::Condition>{rouse::until::holds([] { return true; })};
+      }));
+  const auto begin = std::chrono::steady_clock::now();
+  (void)reports_.wait_for(4);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 2 * event_pause);
+  EXPECT_TRUE(all_stopped(engine->stop(long_enough))) << "though it always holds";
+}
+
+TEST_P(EachEngine, TellsACheckThatItsEventsAreLost) {
+  class Watched : public FakeChecker {
+   public:
+    using FakeChecker::FakeChecker;
+    void lost(const std::string& why) override { reason = why; }
+    std::string reason;
+  };
+  auto checker = std::make_unique<Watched>(
+      std::function<CheckResult(std::stop_token)>(
+          [](std::stop_token) { return result_of(Status::ok); }),
+      [armed = false]() mutable -> std::optional<std::vector<rouse::Condition>> {
+        if (std::exchange(armed, true)) return std::nullopt;
+        throw std::runtime_error("no descriptors");
+      });
+  const Watched& watched = *checker;
+  CheckConfig check = fake_check("a", [] { return CheckResult{}; });
+  check.checker = std::move(checker);
+  const auto engine = make();
+  engine->add(std::move(check));
+  EXPECT_THAT(reports_.wait_for_trouble(), HasSubstr("a: no event tells of it: no descriptors"));
+  EXPECT_EQ(watched.reason, "no descriptors");
+  engine->check_now("a");
+  (void)reports_.wait_for(1);
+}
+
+TEST_P(EachEngine, IsDestroyedWhileChecksRun) {
+  rouse::Event entered;
+  auto engine = make();
+  engine->add(fake_check("a", hanging(entered)));
+  engine->add(fake_check(
+      "b", [] { return result_of(Status::ok); },
+      []() -> std::optional<std::vector<rouse::Condition>> {
+        return std::vector<rouse::Condition>{rouse::until::holds([] { return true; })};
+      }));
+  engine->check_now("a");
+  ASSERT_EQ(entered.wait(), WaitStatus::ready);
+  engine.reset();
+}
+
 TEST_P(EachEngine, GoesOnByThePeriodWhereAnEventCannotBeWaitedFor) {
   const auto engine = make();
   engine->add(fake_check(

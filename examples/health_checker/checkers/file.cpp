@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace health {
@@ -26,25 +26,13 @@ std::chrono::nanoseconds age_of(const FileFacts& facts) {
                   std::chrono::nanoseconds(0));
 }
 
-struct SplitPath {
-  std::string folder;
-  std::string name;
-};
-
-SplitPath split_path(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return {".", path};
-  return {path.substr(0, slash + 1), path.substr(slash + 1)};
-}
-
-// A glob that matches just this name.
-std::string literal_glob(std::string_view name) {
-  std::string glob;
-  for (const char c : name) {
-    if (c == '*' || c == '?' || c == '[' || c == '\\') glob += '\\';
-    glob += c;
+// Nothing for a path that may not be followed: the look says why.
+std::optional<rouse::Condition> change_of(const std::string& path) {
+  try {
+    return rouse::until::file_changed(path);
+  } catch (const std::system_error&) {
+    return std::nullopt;
   }
-  return glob;
 }
 
 }  // namespace
@@ -66,6 +54,8 @@ FileChecker::FileChecker(FileOptions options, FileFacts (*look)(const char*),
     : options_(std::move(options)), look_(look), call_(where) {}
 
 CheckResult FileChecker::check(std::stop_token) {
+  // Before the look: what comes after it is a change.
+  if (!armed_ && !may_hang(options_.path)) change_ = change_of(options_.path);
   const std::optional<FileFacts> facts = call_.run(look_, options_.path);
   if (facts) {
     there_ = facts->error == 0;
@@ -75,14 +65,12 @@ CheckResult FileChecker::check(std::stop_token) {
                   duration_text(std::chrono::steady_clock::now() - call_.hangs_since()));
 }
 
+// That it goes, or that it comes: not that it is written to.
 std::optional<std::vector<rouse::Condition>> FileChecker::new_events() {
-  if (!there_ || (armed_ && armed_for_ == there_) || may_hang(options_.path)) return std::nullopt;
+  if (!there_ || !change_ || (armed_ && armed_for_ == there_)) return std::nullopt;
   armed_ = true;
   armed_for_ = there_;
-  if (*there_) return std::vector<rouse::Condition>{rouse::until::file_gone(options_.path)};
-  const auto [folder, name] = split_path(options_.path);
-  if (name.empty()) return std::vector<rouse::Condition>{};
-  return std::vector<rouse::Condition>{rouse::until::file_exists(folder, literal_glob(name))};
+  return std::vector<rouse::Condition>{*there_ ? rouse::until::file_gone(options_.path) : *change_};
 }
 
 CheckResult FileChecker::judge(const FileFacts& facts) const {

@@ -51,6 +51,7 @@ class FileChecker : public BaseChecker {
   CheckResult check(std::stop_token stop) override;
   std::optional<std::vector<rouse::Condition>> new_events() override;
   void noticed() override { armed_ = false; }
+  void lost(const std::string& /*why*/) override { armed_ = false; }
 
  private:
   [[nodiscard]] CheckResult judge(const FileFacts& facts) const;
@@ -58,7 +59,8 @@ class FileChecker : public BaseChecker {
   const FileOptions options_;
   FileFacts (*const look_)(const char*);
   ChildCall call_;
-  std::optional<bool> there_;  // at the last look
+  std::optional<bool> there_;               // at the last look
+  std::optional<rouse::Condition> change_;  // since before that look
   std::optional<bool> armed_for_;
   std::atomic<bool> armed_{false};  // waits for the file to go, or to come, as armed_for_ says
 };

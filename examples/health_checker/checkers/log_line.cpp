@@ -71,6 +71,13 @@ void LogLineChecker::noticed() {
   ++count_;
 }
 
+// The condition stays, and with it the place in the file.
+void LogLineChecker::lost(const std::string& why) {
+  const std::lock_guard guard(mutex_);
+  armed_ = false;
+  trouble_ = why;
+}
+
 std::unique_ptr<BaseChecker> make_log(Settings& settings) {
   LogLineOptions options;
   options.file = settings.required_text("file");

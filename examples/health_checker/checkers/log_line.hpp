@@ -34,6 +34,7 @@ class LogLineChecker : public BaseChecker {
   CheckResult check(std::stop_token stop) override;
   std::optional<std::vector<rouse::Condition>> new_events() override;
   void noticed() override;
+  void lost(const std::string& why) override;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -144,13 +144,13 @@ std::optional<std::vector<rouse::Condition>> ProcessChecker::new_events() {
   // A process that ends is seen by the kernel's word; more than these, by the period.
   constexpr std::size_t most_watched = 32;
   if (armed_ && watched_ == counted_) return std::nullopt;
-  armed_ = true;
-  watched_ = counted_;
   std::vector<rouse::Condition> events;
   for (const std::int64_t pid : counted_) {
     if (events.size() == most_watched) break;
     events.push_back(rouse::until::process_gone(static_cast<pid_t>(pid)));
   }
+  armed_ = true;
+  watched_ = counted_;
   return events;
 }
 

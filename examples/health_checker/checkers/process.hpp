@@ -39,6 +39,7 @@ class ProcessChecker : public BaseChecker {
   CheckResult check(std::stop_token stop) override;
   std::optional<std::vector<rouse::Condition>> new_events() override;
   void noticed() override { armed_ = false; }
+  void lost(const std::string& /*why*/) override { armed_ = false; }
 
  private:
   const ProcessOptions options_;
