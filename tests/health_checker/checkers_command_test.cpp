@@ -3,6 +3,7 @@
 #include "checkers/subprocess.hpp"
 #include "support/checks.hpp"
 #include "support/processes.hpp"
+#include "support/scale.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <sys/stat.h>

@@ -8,6 +8,7 @@
 #include "support/checks.hpp"
 #include "support/loopback_server.hpp"
 #include "support/processes.hpp"
+#include "support/scale.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

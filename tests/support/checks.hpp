@@ -8,7 +8,6 @@
 
 #include "base_checker.hpp"
 #include "support/processes.hpp"
-#include "support/scale.hpp"
 
 #include <chrono>
 #include <concepts>
@@ -22,7 +21,7 @@ namespace rouse::test {
 inline constexpr std::chrono::seconds long_enough{20};
 
 /// How soon a check ends at a stop or its timeout: generous, for the machine may be busy.
-inline constexpr std::chrono::milliseconds at_once{under_sanitizer ? 3000 : 900};
+inline constexpr std::chrono::milliseconds at_once{3000};
 
 /// The result, or nothing if the check was stopped.
 inline std::optional<health::CheckResult> run_check(health::BaseChecker& checker,

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -141,9 +142,12 @@ bool Nginx::try_start() {
 }
 
 void Nginx::start() {
-  if (try_start()) return;
   std::ostringstream said;
-  said << *process_;
+  const auto limit = std::chrono::steady_clock::now() + child_limit;
+  do {
+    if (try_start()) return;
+    said << *process_;
+  } while (std::chrono::steady_clock::now() < limit);
   throw std::runtime_error("nginx does not start again: " + said.str());
 }
 

@@ -72,7 +72,7 @@ class Nginx {
 
   /// Connections are refused from now on.
   void stop() { process_.reset(); }
-  /// On the same port again.
+  /// On the same port again; if somebody has it meanwhile, once it is free.
   void start();
 
  private:
