@@ -67,6 +67,17 @@ TEST(Gate, OnLoopbackKnowsItsNamesOnly) {
   EXPECT_TRUE(Gate("0.0.0.0", "").knows_host("any.name"));
 }
 
+TEST(Gate, KnowsALoopbackAddressHoweverItIsWritten) {
+  for (const char* const address : {"0:0:0:0:0:0:0:1", "::ffff:127.0.0.9", "::ffff:7f00:9"}) {
+    const Gate gate(address, "");
+    EXPECT_TRUE(gate.loopback()) << address;
+    EXPECT_TRUE(gate.knows_host("[" + std::string(address) + "]:80")) << address;
+    EXPECT_FALSE(gate.knows_host("evil.example")) << address;
+  }
+  EXPECT_TRUE(Gate("::ffff:127.0.0.9", "").knows_host("127.0.0.9"));
+  EXPECT_FALSE(Gate("::ffff:192.0.2.1", "").loopback());
+}
+
 TEST(Gate, AdmitsTheTokenOnly) {
   const Gate gate("127.0.0.1", "secret");
   EXPECT_TRUE(gate.admits("Bearer secret"));

@@ -232,8 +232,15 @@ TEST_F(HttpServer, SaysWhatItCannotListenOn) {
   EXPECT_THROW(Server({.port = server.port()}, sources(), log_), std::system_error);
   EXPECT_THROW(Server({.address = "localhost"}, sources(), log_), std::invalid_argument);
   EXPECT_THROW(Server({.max_connections = 0}, sources(), log_), std::invalid_argument);
-  Server v6({.address = "::1"}, sources(), log_);
-  EXPECT_THAT(v6.url(), StartsWith("http://[::1]:"));
+}
+
+TEST_F(HttpServer, ListensOnIpv6) {
+  try {
+    Server server({.address = "::1"}, sources(), log_);
+    EXPECT_THAT(server.url(), StartsWith("http://[::1]:"));
+  } catch (const std::system_error& error) {
+    GTEST_SKIP() << "this machine has no ::1: " << error.what();
+  }
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 // this server as if it were that page's; but the browser still sends that name as the Host.
 // Thread safety: all functions from any thread.
 
+#include <netinet/in.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +17,7 @@ class Gate {
  public:
   /// `address` is what the server listens on; only if it is a loopback address the Host is looked
   /// at, since under which names others are reached is not known here. An empty token lets all in.
-  Gate(std::string address, std::string token);
+  Gate(const std::string& address, std::string token);
 
   /// `host` as in the header: with or without a port. Only HTTP/1.0 goes without.
   [[nodiscard]] bool knows_host(const std::optional<std::string>& host) const;
@@ -26,7 +28,7 @@ class Gate {
   [[nodiscard]] bool loopback() const noexcept { return loopback_; }
 
  private:
-  const std::string address_;
+  const std::optional<in6_addr> address_;
   const std::string token_;
   const bool loopback_;
 };

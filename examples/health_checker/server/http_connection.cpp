@@ -21,12 +21,13 @@ namespace {
 
 namespace http = boost::beast::http;
 using boost::beast::error_code;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t write_step = std::size_t{64} * 1024;
 
-/// Calls `f`, whose waits end after `limit`: then it returns false. A stop stays a stop.
-template <class F>
-bool ends_within(std::chrono::milliseconds limit, F f) {
+/// Calls `f`, whose waits end at `limit`, or after it: then it returns false. A stop stays a stop.
+template <class When, class F>
+bool ends_within(const When& limit, F f) {
   rouse::StopScope scope = rouse::StopScope::with_deadline(limit, rouse::this_thread::stop_token());
   try {
     const rouse::this_thread::Bind bind(scope);
@@ -156,12 +157,13 @@ std::string HttpConnection::header_of(const Response& response, bool stream) con
 }
 
 void HttpConnection::send(const Response& response) {
+  const auto end = Clock::now() + limits_.answer_time;
   std::string header = header_of(response, false);
-  if (head_) return write(header);
+  if (head_) return write(header, end);
   // A small answer in one packet.
   const std::size_t beside = std::min(response.body.size(), write_step);
-  write(header.append(response.body, 0, beside));
-  write(std::string_view(response.body).substr(beside));
+  write(header.append(response.body, 0, beside), end);
+  write(std::string_view(response.body).substr(beside), end);
 }
 
 void HttpConnection::send_last(const Response& response) {
@@ -174,11 +176,14 @@ void HttpConnection::begin_stream(const Response& head) {
   write(header_of(head, true));
 }
 
-void HttpConnection::write(std::string_view data) {
+void HttpConnection::write(std::string_view data) { write(data, Clock::time_point::max()); }
+
+void HttpConnection::write(std::string_view data, Clock::time_point end) {
   while (!data.empty()) {
     const std::string_view step = data.substr(0, write_step);
-    if (!ends_within(limits_.write_time, [&] { socket_.write_all(step); })) {
-      throw TargetError("the client does not read");
+    const auto limit = std::min(Clock::now() + limits_.write_time, end);
+    if (!ends_within(limit, [&] { socket_.write_all(step); })) {
+      throw TargetError("the client does not read, or too slowly");
     }
     data.remove_prefix(step.size());
   }

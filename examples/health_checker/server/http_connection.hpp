@@ -30,6 +30,8 @@ struct HttpLimits {
   std::chrono::milliseconds header_time = std::chrono::seconds(5);  ///< For all of a request.
   std::chrono::milliseconds idle_time = std::chrono::seconds(15);   ///< Between two of them.
   std::chrono::milliseconds write_time = std::chrono::seconds(10);  ///< For each 64 KiB.
+  /// For all of an answer that is no stream.
+  std::chrono::milliseconds answer_time = std::chrono::seconds(60);
 };
 
 struct Request {
@@ -70,6 +72,7 @@ class HttpConnection {
  private:
   Request parse();
   bool receive();
+  void write(std::string_view data, std::chrono::steady_clock::time_point end);
   [[nodiscard]] std::string header_of(const Response& response, bool stream) const;
 
   Socket socket_;

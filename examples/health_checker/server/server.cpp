@@ -116,20 +116,30 @@ rouse::StopReport Server::stop(std::chrono::milliseconds patience) {
 
 void Server::accept_all() {
   while (std::optional<Listener::Accepted> accepted = listener_.accept()) {
-    const std::string peer = accepted->peer.to_string();
-    Socket socket(std::move(accepted->fd));
-    std::optional<Slot> slot = Slot::take(connections_, options_.max_connections);
-    if (!slot) {
-      turn_away(socket, peer);
-      continue;
-    }
+    std::string peer;
     try {
-      pool_.post([this, slot = *std::move(slot), socket = std::move(socket), peer]() mutable {
-        serve(std::move(socket), peer);
-      });
+      peer = accepted->peer.to_string();
+      take(*std::move(accepted), peer);
     } catch (const std::exception& error) {
-      log_.error("http: " + peer + ": " + error.what());  // no room for a thread, say
+      tell_failure(peer, error);  // no room for a thread, say; the next one may have more luck
     }
+  }
+}
+
+void Server::take(Listener::Accepted accepted, const std::string& peer) {
+  Socket socket(std::move(accepted.fd));
+  std::optional<Slot> slot = Slot::take(connections_, options_.max_connections);
+  if (!slot) return turn_away(socket, peer);
+  pool_.post([this, slot = *std::move(slot), socket = std::move(socket), peer]() mutable {
+    serve(std::move(socket), peer);
+  });
+}
+
+void Server::tell_failure(const std::string& what, const std::exception& error) noexcept {
+  try {
+    refusals_.tell(what + ": " + error.what());
+  } catch (const std::exception&) {
+    // There is no memory even for this.
   }
 }
 
@@ -157,22 +167,24 @@ void Server::serve(Socket socket, const std::string& peer) {
   } catch (const rouse::Stopped&) {
     // So ends the connection.
   } catch (const std::exception& error) {
-    log_.error("http: " + peer + ": " + connection.first_line() + ": " + error.what());
+    tell_failure(peer, error);
   }
 }
 
 void Server::refuse(HttpConnection& connection, const Refusal& refusal, const std::string& peer) {
-  refusals_.tell(peer + ": " + std::to_string(refusal.status()) + ": " + refusal.what() + ": " +
-                 connection.first_line());
-  count(refusal.status());
-  Response response = hardened(as_text(refusal.status(), refusal.what()));
-  if (refusal.status() == 405) response.headers.emplace_back("Allow", "GET, HEAD");
   try {
+    refusals_.tell(peer + ": " + std::to_string(refusal.status()) + ": " + refusal.what() + ": " +
+                   connection.first_line());
+    count(refusal.status());
+    Response response = hardened(as_text(refusal.status(), refusal.what()));
+    if (refusal.status() == 405) response.headers.emplace_back("Allow", "GET, HEAD");
     connection.send_last(response);
   } catch (const TargetError&) {
     // It has not waited for it.
   } catch (const rouse::Stopped&) {
     // As above.
+  } catch (const std::exception& error) {
+    tell_failure(peer, error);
   }
 }
 

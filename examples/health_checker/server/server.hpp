@@ -36,6 +36,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -83,9 +84,11 @@ class Server {
   class Slot;
 
   void accept_all();
+  void take(Listener::Accepted accepted, const std::string& peer);
   void serve(Socket socket, const std::string& peer);
   void serve_request(HttpConnection& connection, const Request& request, const std::string& peer);
   void refuse(HttpConnection& connection, const Refusal& refusal, const std::string& peer);
+  void tell_failure(const std::string& what, const std::exception& error) noexcept;
   void turn_away(Socket& socket, const std::string& peer);
   Response answer(const Target& target);
   Response check(const Target& target) const;
