@@ -221,12 +221,13 @@ TEST(HttpRedirect, CredentialsStayWithTheirServer) {
   Asked end;
   Asked begin("302", end.url());
   HttpOptions options = to(begin.url(), 1);
-  options.request.headers = {"Authorization: Bearer secret", "cookie: id=secret",
-                             "X-Api-Key: secret", "Accept: text/html"};
+  options.request.headers = {
+      "Authorization: Bearer secret", "cookie: id=secret", "X-Api-Key: secret",
+      "Accept-Secret: secret",        "Accept: text/html", "accept-language: de"};
   EXPECT_EQ(checked(options).status, Status::ok);
   EXPECT_THAT(begin.request(), HasSubstr("Bearer secret"));
   EXPECT_THAT(end.request(), AllOf(StartsWith("GET / "), HasSubstr("Accept: text/html"),
-                                   Not(HasSubstr("secret"))));
+                                   HasSubstr("accept-language: de"), Not(HasSubstr("secret"))));
 }
 
 TEST(HttpRedirect, TheyStayWithTheSameServer) {
@@ -280,6 +281,17 @@ TEST(HttpRedirect, TheBodyStaysWithItsServer) {
   options.request.body = "secret";
   EXPECT_EQ(checked(options).message,
             "redirected to " + end.url() + ", another server, with the body");
+}
+
+TEST(HttpRedirect, WhatChangesSomethingStaysWithItsServer) {
+  for (const std::string method : {"POST", "PUT", "PATCH", "DELETE"}) {
+    const Asked end;
+    const Asked begin("307", end.url());
+    HttpOptions options = to(begin.url(), 1);
+    options.request.method = method;
+    EXPECT_EQ(checked(options).message,
+              "redirected to " + end.url() + ", another server, with a " + method);
+  }
 }
 
 TEST(HttpRedirect, BadLocationsAreNoUrls) {

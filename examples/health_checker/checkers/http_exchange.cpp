@@ -28,6 +28,13 @@ std::string request_text(const HttpRequest& request) {
   return text + "\r\n" + request.body;
 }
 
+/// What anybody may be told.
+bool is_harmless_header(std::string_view line) {
+  const std::string name = lower(line.substr(0, line.find(':')));
+  return name == "accept" || name == "accept-language" || name == "accept-encoding" ||
+         name == "accept-charset";
+}
+
 /// Where the answer sends us, if it does.
 std::optional<std::string> redirect_of(const HttpAnswer& answer) {
   switch (answer.status) {
@@ -100,10 +107,17 @@ class Exchange {
     }
     if (!url.same_origin(request_.url)) {
       if (!request_.body.empty()) throw TargetError(to + ", another server, with the body");
+      if (changes_something()) {
+        throw TargetError(to + ", another server, with a " + request_.method);
+      }
       std::erase_if(request_.headers,
-                    [](const std::string& line) { return !lower(line).starts_with("accept"); });
+                    [](const std::string& line) { return !is_harmless_header(line); });
     }
     request_.url = std::move(url);
+  }
+
+  [[nodiscard]] bool changes_something() const {
+    return request_.method != "GET" && request_.method != "HEAD" && request_.method != "OPTIONS";
   }
 
   void drop_body() {

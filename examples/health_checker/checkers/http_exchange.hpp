@@ -4,8 +4,9 @@
 // A redirect is somebody else's word, so it is followed with care:
 // - each is resolved and connected anew, and its certificate is checked;
 // - not from https to http;
-// - to another origin (scheme, host or port) go of the check's own headers only those that begin
-//   with "Accept": the others may be credentials. They stay away, also when it leads back;
+// - to another origin (scheme, host or port) only a GET, HEAD or OPTIONS is followed, and of the
+//   check's own headers go Accept, Accept-Language, Accept-Encoding and Accept-Charset only: the
+//   others may be credentials. They stay away, also when it leads back;
 // - the request's body is sent again only where the status says so (307, 308), and not to another
 //   origin; otherwise what was a POST becomes a GET.
 
