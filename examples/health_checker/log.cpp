@@ -2,6 +2,7 @@
 
 #include "checkers/fd.hpp"
 #include "display.hpp"
+#include "line_output.hpp"
 #include "terminal.hpp"
 
 #include <fcntl.h>
@@ -15,16 +16,17 @@
 #include <utility>
 
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace health {
 namespace {
 
 Fd open_log_file(const std::string& path) {
-  // Non-blocking against a FIFO; spdlog's own sink would open it for everybody to read, and leave
-  // it open in the commands that checks start.
-  Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+  // No symbolic link: where others may write it could lead anywhere. Non-blocking against a FIFO;
+  // spdlog's own sink would open it for everybody to read, and leave it open in the commands that
+  // checks start.
+  Fd file(::open(path.c_str(),
+                 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW,
                  0600));
   struct stat info {};
   if (file && ::fstat(file.get(), &info) == 0 && !S_ISREG(info.st_mode)) {
@@ -58,7 +60,7 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
   Fd file_;
 };
 
-// Hands the lines to somebody else, with the colours that the sink for standard error has.
+// Hands the lines to somebody else, with colours or without.
 class FunctionSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   FunctionSink(std::function<void(std::string_view)> take, bool colours)
@@ -93,9 +95,10 @@ class FunctionSink : public spdlog::sinks::base_sink<std::mutex> {
 spdlog::sink_ptr first_sink(const LogOptions& options) {
   const bool colours = colours_wanted(STDERR_FILENO);
   if (options.sink) return std::make_shared<FunctionSink>(options.sink, colours);
-  // By itself spdlog does not know NO_COLOR.
-  return std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
-      colours ? spdlog::color_mode::automatic : spdlog::color_mode::never);
+  // Not spdlog's own: that waits for whoever does not read.
+  const auto output = std::make_shared<LineOutput>(STDERR_FILENO);
+  return std::make_shared<FunctionSink>([output](std::string_view line) { output->write(line); },
+                                        colours);
 }
 
 }  // namespace

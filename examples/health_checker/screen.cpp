@@ -1,13 +1,12 @@
 #include "screen.hpp"
 
-#include "rouse/wait/fd.hpp"
 #include "rouse/wait/shield.hpp"
 
-#include <fcntl.h>
+#include "line_output.hpp"
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -18,32 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// With a terminal that takes nothing.
-constexpr std::chrono::milliseconds patience{300};
-
-// Non-blocking belongs to the open file, which we share with the shell that started us; so the
-// terminal is opened once more. It may be somebody else's (su): then writes can block.
-Fd open_again(int fd) {
-  const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  Fd again(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!again) again = Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+Fd opened_again(int fd) {
+  Fd again = open_again(fd);
   if (!again) throw_errno("dup");
   return again;
-}
-
-// False if it has gone, has not taken all by then, or a stop was requested.
-bool write(int fd, std::string_view text, Clock::time_point limit) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno == EAGAIN) {
-      if (rouse::wait_writable_until(fd, limit) != rouse::WaitStatus::ready) return false;
-    } else if (errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -51,8 +28,8 @@ bool write(int fd, std::string_view text, Clock::time_point limit) {
 Screen::Screen(int output, int log)
     : output_(output),
       colours_(colours_wanted(output)),
-      own_output_(open_again(output)),
-      own_log_(open_again(log)),
+      own_output_(opened_again(output)),
+      own_log_(opened_again(log)),
       arrived_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!arrived_) throw_errno("eventfd");
 }
@@ -62,7 +39,7 @@ Screen::~Screen() { close(); }
 void Screen::add_line(std::string_view line) {
   if (wait_in_line(line) || given_up_) return;
   const rouse::Shield shield;  // what a check says that is stopped is of interest too
-  if (!write(own_log_.get(), line, Clock::now() + patience)) given_up_ = true;
+  if (!write_until(own_log_.get(), line, Clock::now() + output_patience)) given_up_ = true;
 }
 
 bool Screen::wait_in_line(std::string_view line) {
@@ -101,21 +78,22 @@ void Screen::draw(std::string_view above, const Frame& frame) {
   std::string lines = take_waiting();
   lines += above;
   // What a terminal does not take that has gone, or before a stop, is lost.
-  (void)write(own_output_.get(), painter_.paint(lines, frame, size().columns),
-              Clock::time_point::max());
+  (void)write_until(own_output_.get(), painter_.paint(lines, frame, size().columns),
+                    Clock::time_point::max());
 }
 
 void Screen::close() noexcept {
   if (is_closed()) return;
   // A stop that has been requested must not cut off what is left to say.
   const rouse::Shield shield;
-  const auto limit = Clock::now() + patience;
+  const auto limit = Clock::now() + output_patience;
   try {
     for (bool closed = false; !closed;) {
       const std::string text = painter_.paint(take_waiting(), {}, size().columns);
-      if (!write(own_output_.get(), text, limit)) given_up_ = true;
+      if (!write_until(own_output_.get(), text, limit)) given_up_ = true;
       const std::lock_guard lock(mutex_);
-      closed = closed_ = given_up_ || waiting_.empty();
+      // Others may log faster than it is shown.
+      closed = closed_ = given_up_ || waiting_.empty() || Clock::now() >= limit;
     }
   } catch (const std::exception&) {
     const std::lock_guard lock(mutex_);

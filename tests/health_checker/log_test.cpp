@@ -71,6 +71,10 @@ TEST_F(LogFile, HandsItsLinesToASinkInstead) {
 TEST_F(LogFile, SaysWhyItCannotBeOpened) {
   EXPECT_THROW(Log({.file = folder_ / "none/log"}), std::system_error);
   EXPECT_THROW(Log({.file = folder_.path().string()}), std::system_error);
+  std::filesystem::create_symlink(folder_ / "elsewhere", file_);
+  EXPECT_THROW(Log({.file = file_}), std::system_error);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "elsewhere"));
+  std::filesystem::remove(file_);
   ASSERT_EQ(::mkfifo(file_.c_str(), 0600), 0);
   EXPECT_THROW(Log({.file = file_}), std::system_error);
 }

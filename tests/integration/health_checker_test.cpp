@@ -5,6 +5,7 @@
 #include "support/child_process.hpp"
 #include "support/loopback.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -244,6 +245,27 @@ TEST_F(HealthChecker, LogsToAFileAsWell) {
   std::ifstream file(log);
   std::istringstream error(child.error());
   EXPECT_EQ(sorted_lines(file), sorted_lines(error)) << child;
+}
+
+// Somebody has pressed Ctrl-S, or what collects the log hangs.
+TEST_F(HealthChecker, ChecksAndStopsThoughNobodyReadsItsLog) {
+  const std::string log = folder_.path() / "log";
+  ASSERT_EQ(::mkfifo(log.c_str(), 0600), 0);
+  const FileDescriptor never_read(::open(log.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  const std::string text(4096, 'x');
+  while (::write(never_read.get(), text.data(), text.size()) > 0) {
+  }
+  RollCall runs(folder_);
+  const std::string file = config(
+      "[[check]]\nname = \"only\"\ntype = \"command\"\nperiod = \"1s\"\ntimeout = \"1s\"\n"
+      "shell = '''echo >" +
+      runs.path() + "'''\n");
+  ChildProcess child({"/bin/sh", "-c", "exec \"$0\" --verbose --config \"$1\" 2>\"$2\"",
+                      ROUSE_HEALTH_CHECKER, file, log});
+  const int others[] = {runs.fd()};
+  ASSERT_TRUE(child.wait_until([&] { return runs.count() >= 3; }, child_limit, others)) << child;
+  ASSERT_TRUE(child.send(SIGTERM));
+  EXPECT_EQ(child.wait_for_exit(), 0) << child;
 }
 
 TEST_F(HealthChecker, ChecksTheWebServerNextDoor) {
