@@ -9,7 +9,8 @@
 namespace health {
 
 /// `text` with everything as \xNN that could forge lines, move a terminal's cursor or hide itself:
-/// control characters, line separators, changes of writing direction, and bytes that are not UTF-8.
+/// control characters, line separators, changes of writing direction, what takes no room, and bytes
+/// that are not UTF-8.
 /// Twice does no more than once.
 std::string printable(std::string_view text);
 

@@ -23,6 +23,12 @@ TEST(Display, EscapesControlCharacters) {
   EXPECT_EQ(printable("\xC2\x9B"), "\\xC2\\x9B");           // CSI as one character
   EXPECT_EQ(printable("\xE2\x80\xAE"), "\\xE2\\x80\\xAE");  // right-to-left override
   EXPECT_EQ(printable("\xE2\x80\xA8"), "\\xE2\\x80\\xA8");  // line separator
+  // Zero width space, left-to-right mark, Arabic letter mark, word joiner, byte order mark.
+  for (const char* const unseen :
+       {"\u200B", "\u200E", "\u200F", "\u061C", "\u2060", "\u2064", "\uFEFF"}) {
+    EXPECT_EQ(printable(unseen).find(unseen), std::string::npos) << printable(unseen);
+  }
+  EXPECT_EQ(printable("\u2010\u2065\u061B"), "\u2010\u2065\u061B") << "their neighbours";
 }
 
 TEST(Display, EscapesWhatIsNotUtf8) {
