@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 namespace health {
@@ -26,6 +27,7 @@ void believe(SSL_CTX* context, const std::string& ca_file) {
   if (kind == std::filesystem::file_type::not_found) throw std::invalid_argument("is not there");
   if (error) throw std::invalid_argument(error.message());
   if (kind != std::filesystem::file_type::regular) throw std::invalid_argument("is not a file");
+  ::ERR_clear_error();  // what take_tls_error() takes is of this call
   if (::SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) != 1) {
     throw std::invalid_argument("cannot be read as certificates in PEM: " + take_tls_error());
   }
