@@ -98,7 +98,8 @@ class StatusPage : public testing::Test {
           return [10, late ? 10 : blip ? 1 : 0, ms, late ? bad : blip ? 1 : 0];
         });
         const failed = buckets.reduce((sum, bucket) => sum + bucket[1], 0);
-        histories.set(check.name, { uptime: 1 - failed / 480, buckets, width: 300, at: Infinity });
+        histories.set(check.name, { uptime: 1 - failed / 480, buckets, width: 300 });
+        asked.set(check.name, Infinity);
       }
       draw();
       if (opened !== null) showDetails();)");

@@ -33,7 +33,8 @@ const percent = share => (share >= 1 ? "100 %" : (Math.floor(share * 1000) / 10)
 
 // --- what is known ---
 const checks = new Map();     // name -> as the API says it
-const histories = new Map();  // name -> {uptime, buckets, at}
+const histories = new Map();  // name -> {uptime, buckets, width}
+const asked = new Map();  // name -> when for its history, which it may not have yet
 let skew = 0;                 // the server's clock minus ours
 let order = [];               // names as the server has them
 let items = [];               // what the list shows: sections and checks
@@ -414,14 +415,20 @@ function askForHistories() {
     wanted = null;
     const names = [...rows.values()].map(row => row.version.name).filter(Boolean);
     if (opened !== null) names.unshift(opened);
-    const stale = [...new Set(names)].filter(name => !(histories.get(name)?.at > Date.now() - 30000)).slice(0, 40);
+    const stale = [...new Set(names)].filter(name => !(asked.get(name) > Date.now() - 30000)).slice(0, 40);
     let query = "";
-    for (const name of stale) if (query.length < 3500) query += (query ? "&" : "") + "name=" + encodeURIComponent(name);
+    const asking = [];
+    for (const name of stale) {
+      if (query.length >= 3500) break;
+      query += (query ? "&" : "") + "name=" + encodeURIComponent(name);
+      asking.push(name);
+    }
     if (!query) return;
     try {
       const answer = await api("/api/v1/history?" + query);
       const { bucket_seconds, checks: found } = await answer.json();
-      for (const name in found) histories.set(name, { ...found[name], width: bucket_seconds, at: Date.now() });
+      for (const name of asking) asked.set(name, Date.now());
+      for (const name in found) histories.set(name, { ...found[name], width: bucket_seconds });
     } catch { return; }
     if (opened !== null) showDetails();
     draw();
@@ -437,10 +444,13 @@ function take(message) {
   for (const check of message.checks) {
     const old = checks.get(check.name);
     if (old && old.state !== check.state && check.state) spoken = `${check.name} is ${check.state}: ${check.message}`;
+    if (!old?.state && check.state) asked.delete(check.name);  // its history begins
     checks.set(check.name, check);
   }
   if (spoken) $("spoken").textContent = spoken;
-  if (message.all && before) for (const name of histories.keys()) if (!checks.has(name)) histories.delete(name);
+  if (message.all && before) {
+    for (const past of [histories, asked]) for (const name of past.keys()) if (!checks.has(name)) past.delete(name);
+  }
   arrange();
   if (opened !== null && (message.all || message.checks.some(check => check.name === opened))) showDetails();
 }
