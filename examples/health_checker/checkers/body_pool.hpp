@@ -7,15 +7,10 @@
 
 #include "rouse/resource/buffer_pool.hpp"
 
-#include <string_view>
-
 namespace health {
 
 /// The pool of this process: blocks of a MiB (and a little), so that a body lies in one piece, as
 /// expressions and JSON want it.
 rouse::BufferPool& body_pool();
-
-/// The content of a buffer of one block at most; valid as long as the buffer keeps it.
-std::string_view text_of(const rouse::Buffer& buffer) noexcept;
 
 }  // namespace health

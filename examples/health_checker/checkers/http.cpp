@@ -87,7 +87,7 @@ CheckResult HttpChecker::check(std::stop_token) {
 
 CheckResult HttpChecker::judge(const HttpExchange& exchange, double latency_ms) const {
   const HttpAnswer& answer = exchange.answer;
-  const std::string_view body = text_of(answer.body);
+  const std::string_view body = answer.body.text();
   CheckResult result;
   result.status = options_.latency_ms.grade(latency_ms);
   result.message = std::to_string(answer.status);

@@ -20,13 +20,13 @@ using boost::beast::error_code;
 constexpr std::size_t header_cap = 64 * 1024;
 constexpr int most_interim_answers = 8;
 
-/// A body for Beast's parser that keeps what fits into one block of a pool. Not string_body: that
+/// A body for Beast's parser that keeps no more than a cap. Not string_body: that
 /// reserves whatever the server announces.
 struct CappedBody {
   struct value_type {
     rouse::BufferPool* pool = nullptr;
     std::size_t cap = 0;
-    rouse::Buffer bytes;
+    Body bytes;
     bool cut = false;
   };
 
@@ -52,10 +52,8 @@ struct CappedBody {
 
    private:
     void keep(std::string_view part) {
-      if (part.empty()) return;
-      if (body_.bytes.block_count() == 0) body_.bytes = body_.pool->allocate();
-      const std::size_t kept = std::min(part.size(), body_.cap - body_.bytes.size());
-      body_.bytes.append(part.substr(0, kept));
+      const std::size_t kept = std::min(part.size(), body_.cap - body_.bytes.text().size());
+      body_.bytes.append(part.substr(0, kept), *body_.pool);
       body_.cut = body_.cut || kept < part.size();
     }
 

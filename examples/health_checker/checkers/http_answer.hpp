@@ -3,6 +3,7 @@
 
 #include "rouse/resource/buffer_pool.hpp"
 
+#include "checkers/body.hpp"
 #include "checkers/http_header.hpp"
 #include "checkers/socket.hpp"
 
@@ -16,12 +17,11 @@ struct HttpAnswer {
   int status = 0;
   std::string reason;               ///< "Not Found"
   std::vector<HttpHeader> headers;  ///< As they came.
-  rouse::Buffer body;               ///< Of one block; of none where there is no body.
-  bool cut = false;                 ///< There is more than the cap; it was not read.
+  Body body;
+  bool cut = false;  ///< There is more than the cap; it was not read.
 };
 
-/// What is read of a body: up to `cap` bytes, and no more than a block of `pool`. The block is
-/// waited for when the first byte has come, so that a silent server takes none.
+/// What is read of a body: up to `cap` bytes, and no more than a block of `pool`.
 struct BodyLimits {
   rouse::BufferPool& pool;
   std::size_t cap = 0;

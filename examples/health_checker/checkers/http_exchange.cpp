@@ -67,7 +67,7 @@ class Exchange {
                           first_line(*location, 200));
       }
       follow(result.answer.status, *location);
-      // Its block goes back before the next one is waited for.
+      // Its block, if it has one, goes back before the next one is waited for.
     }
   }
 
