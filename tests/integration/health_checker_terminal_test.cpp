@@ -139,6 +139,14 @@ TEST_F(HealthCheckerTerminal, StopsThoughTheTerminalIsHeldUp) {
   EXPECT_TRUE(same_settings(terminal_.settings(), before_));
 }
 
+TEST_F(HealthCheckerTerminal, StopsThoughALogWithoutATableIsHeldUp) {
+  ChildProcess child = start(shell_check("only", "exit 0", "1s"), {"--verbose"}, {"TERM=dumb"});
+  ASSERT_SHOWN(terminal_.wait_for(child, "started 1 check"));
+  terminal_.type("\x13");  // Ctrl-S
+  ASSERT_TRUE(child.send(SIGTERM));
+  EXPECT_EQ(child.wait_for_exit(), 0) << child;
+}
+
 TEST_F(HealthCheckerTerminal, ShowsTheWorstFirstAsFarAsTheyFit) {
   std::string config;
   for (int i = 0; i < 40; ++i) config += shell_check("fine" + std::to_string(i), "exit 0");
