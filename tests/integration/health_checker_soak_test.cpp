@@ -70,7 +70,7 @@ class Soak : public testing::Test {
     add("ssh", "type = \"tcp\"\nhost = \"127.0.0.1\"\nport = " + ssh + "\nexpect = \"SSH-2.0-\"");
     add("ssh-plugin",
         commands + "argv = [\"" + plugins + "check_ssh\", \"-p\", \"" + ssh + "\", \"127.0.0.1\"]");
-    add("log", "type = \"log\"\nfile = \"" + log_ + "\"\npattern = \"FATAL\"\nhold = \"1ms\"");
+    add("log", "type = \"log\"\nfile = \"" + log_ + "\"\npattern = \"FATAL\"\nhold = \"1s\"");
     add("file", "type = \"file\"\npath = \"" + file_ + "\"");
     add("process", "type = \"process\"\ncommand = \"rouse-soak-target 1000\"");
     for (int i = 0; i < 20; ++i) {
