@@ -110,8 +110,9 @@ void PoolEngine::start_timers(Item& item) {
     const auto late = Clock::now() - beat;
     trigger(item, Asked::by_the_clock, beat + late / period * period);
   };
-  item.rhythm = timers_.run_every(check.period, call,
-                                  {.first = beat - Clock::now(), .urgency = check.urgency});
+  const auto until_beat = std::max<Clock::duration>(beat - Clock::now(), 0s);
+  item.rhythm =
+      timers_.run_every(check.period, call, {.first = until_beat, .urgency = check.urgency});
 }
 
 void PoolEngine::trigger(Item& item, Asked asked, Clock::time_point due) {
