@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A browser on a busy machine.
-constexpr std::chrono::seconds limit{45};
+constexpr std::chrono::seconds browser_limit{45};
 constexpr int sees_ms = 40000;
 
 std::string json_text(std::string_view text) {
@@ -84,7 +84,8 @@ Browser::Browser() {
   driver_ = std::make_unique<ChildProcess>(
       std::vector<std::string>{find_program("chromedriver"), "--port=0"});
   constexpr std::string_view started = "started successfully on port ";
-  if (!driver_->wait_for_output(started, 1, limit) || !driver_->wait_for_output(".\n", 1, limit)) {
+  if (!driver_->wait_for_output(started, 1, browser_limit) ||
+      !driver_->wait_for_output(".\n", 1, browser_limit)) {
     std::ostringstream said;
     said << *driver_;
     throw std::runtime_error("chromedriver does not start: " + said.str());
@@ -110,7 +111,7 @@ Browser::~Browser() {
 
 std::string Browser::command(std::string_view method, const std::string& path,
                              const std::string& body) {
-  HttpClient client(port_, limit);
+  HttpClient client(port_, browser_limit);
   client.send(std::string(method) + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" +
               "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
               "\r\n\r\n" + body);
