@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 namespace health {
@@ -18,6 +17,7 @@ using Cells = std::array<std::string, 6>;
 // How urgent a row is to look at, 0 first.
 constexpr std::size_t pending_rank = 3;
 constexpr std::size_t ranks = 5;
+constexpr std::size_t no_colour = ranks;
 constexpr std::array<const char*, ranks> rank_names{"critical", "warning", "unknown", "not run yet",
                                                     "ok"};
 constexpr std::array<const char*, ranks> rank_colours{red, yellow, magenta, dim, green};
@@ -53,7 +53,7 @@ Cells cells_of(const Row& row, std::chrono::steady_clock::time_point now) {
 }
 
 std::string join(const Cells& cells, const std::array<std::size_t, 6>& widths, std::size_t width,
-                 std::optional<std::size_t> colour) {
+                 std::size_t colour) {
   std::string line;
   std::size_t state_begin = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -63,9 +63,10 @@ std::string join(const Cells& cells, const std::array<std::size_t, 6>& widths, s
   }
   line = cut(line, width);
   // Not where the cut has gone through it.
-  if (colour && line.compare(state_begin, cells[state_column].size(), cells[state_column]) == 0) {
+  if (colour != no_colour &&
+      line.compare(state_begin, cells[state_column].size(), cells[state_column]) == 0) {
     line.replace(state_begin, cells[state_column].size(),
-                 coloured(cells[state_column], *colour, true));
+                 coloured(cells[state_column], colour, true));
   }
   return line;
 }
@@ -82,9 +83,9 @@ std::vector<std::string> aligned(const std::vector<const Row*>& rows,
       widths[i] = std::max(widths[i], columns(cells[i]));
     }
   }
-  std::vector<std::string> lines{join(table[0], widths, width, std::nullopt)};
+  std::vector<std::string> lines{join(table[0], widths, width, no_colour)};
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto colour = colours ? std::optional(rank_of(*rows[i])) : std::nullopt;
+    const std::size_t colour = colours ? rank_of(*rows[i]) : no_colour;
     lines.push_back(join(table[i + 1], widths, width, colour));
   }
   return lines;
