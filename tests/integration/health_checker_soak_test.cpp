@@ -125,8 +125,9 @@ class Soak : public testing::Test {
 TEST_F(Soak, NothingGrowsWhileTargetsComeAndGo) {
   start_target();
   ChildProcess child({ROUSE_HEALTH_CHECKER, "--config", config()});
-  for (const char* const name : {"web", "plugin", "ssh", "ssh-plugin", "log", "file", "process"}) {
-    ASSERT_TRUE(child.wait_for_output(" " + std::string(name) + ": ok: ")) << name << child;
+  for (const char* const line : {" web: ok: ", " plugin: ok: ", " ssh: ok: ", " ssh-plugin: ok: ",
+                                 " log: ok: ", " file: ok: ", " process: ok: "}) {
+    ASSERT_TRUE(child.wait_for_output(line)) << line << child;
   }
   for (int i = 0; i < 3; ++i) ASSERT_NO_FATAL_FAILURE(run_round(child));
   const Size before = size_of(child.pid());

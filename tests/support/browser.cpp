@@ -72,7 +72,8 @@ std::string arguments(const std::string& profile) {
         std::string("--disable-component-update"), std::string("--disable-sync"),
         std::string("--hide-scrollbars"), std::string("--window-size=1280,800"),
         "--user-data-dir=" + profile}) {
-    list += (list.empty() ? "" : ",") + json_text(argument);
+    if (!list.empty()) list += ',';
+    list += json_text(argument);
   }
   return list;
 }
