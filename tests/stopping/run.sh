@@ -25,10 +25,11 @@ if [[ $publish == no ]]; then
   exit
 fi
 
-rouse_build release "${targets[@]}"
-commit=$(git -C "$root" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+# Before the build, which ends when the measurement begins.
 load=$(cut -d' ' -f1 /proc/loadavg)
 say "load average $load: above 0.7 somebody else is measured too"
+rouse_build release "${targets[@]}"
+commit=$(git -C "$root" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 page="$root/docs/stopping.md"
 for target in "${targets[@]}"; do
   ROUSE_STOPPING_PAGE=$page "$root/build/release/tests/bin/$target" --gtest_brief
