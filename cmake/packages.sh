@@ -16,6 +16,7 @@ build  ccache              ccache        makes the second build quick
 build  git                 git           names the files that the format check reads
 build  pkg-config          pkg-config    finds c-ares and RE2, which ship no CMake files everywhere
 build  spin                spin          verifies the models of the wait core
+build  tcc                 tcc           compiles its verifiers at once
 libs   libboost-dev        -             Asio and Beast, for the health-checker
 libs   libboost-thread-dev -             under the thread classes: stack size, timed join, interruption
 libs   tzdata              -             the zones of cron expressions
@@ -49,6 +50,7 @@ bench  libmimalloc-dev     -             a peer
 bench  uuid-dev            -             a peer
 bench  binutils            objdump       reads what is_set() was compiled to
 bench  python3             python3       compares and shows the figures
+bench  termtosvg           termtosvg     records a terminal for the README
 '
 gcc_minimum=12
 

@@ -1,5 +1,6 @@
 #include "frame.hpp"
 
+#include "support/scale.hpp"
 #include "support/vt_screen.hpp"
 
 #include <random>
@@ -93,7 +94,7 @@ TEST(Frame, NeverTears) {
   VtScreen screen(width, height);
   FramePainter painter;
   std::vector<std::string> expected;
-  for (int turn = 0; turn < 3000; ++turn) {
+  for (int turn = 0; turn < rouse::test::rounds(3000); ++turn) {
     std::string above;
     for (std::size_t i = upto(3); i > 0; --i) {
       const std::string line = std::to_string(turn) + std::string(upto(2 * width), 'l');

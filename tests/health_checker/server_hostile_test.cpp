@@ -251,11 +251,11 @@ TEST_F(HostileClient, CannotHoldUpAStop) {
   std::vector<std::unique_ptr<HttpClient>> clients;
   for (std::size_t i = 0; i < all; ++i) {
     HttpClient& client = *clients.emplace_back(std::make_unique<HttpClient>(server.port()));
-    const bool unread = i % 16 < 2;
+    const bool unread = i % 32 < 2;
     if (unread) {
-      client.send(i % 16 == 0 ? status_request : events_request);
+      client.send(i % 32 == 0 ? status_request : events_request);
       ASSERT_EQ(rouse::wait_readable_for(client.fd(), 20s), rouse::WaitStatus::ready);
-    } else if (i % 16 == 2) {
+    } else if (i % 32 == 2) {
       client.send(events_request);
       EXPECT_THAT(client.read_until("\n\n"), EndsWith("\n\n"));
     } else if (i % 4 == 3) {

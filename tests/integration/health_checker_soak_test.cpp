@@ -33,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 std::chrono::seconds soak_time() {
   const char* const text = std::getenv("ROUSE_SOAK_SECONDS");
   if (text != nullptr) return std::chrono::seconds(std::strtol(text, nullptr, 10));
-  return under_sanitizer ? 5s : 20s;
+  return under_sanitizer ? 5s : 60s;
 }
 
 struct Size {

@@ -2,7 +2,7 @@
 # Ends every blocking call in every way that it promises, and measures how long a stop takes.
 # Usage: run.sh [--publish]
 # Without it the calls are only tested. --publish builds the preset release and puts the promises and
-# the figures into docs/stopping.md; ROUSE_TEST_SCALE=5 takes five times as many samples.
+# the figures into docs/stopping.md and README.md; ROUSE_TEST_SCALE=5 takes five times as many samples.
 # shellcheck source=../../cmake/run-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/run-common.sh"
 
@@ -40,4 +40,9 @@ if awk -v load="$load" 'BEGIN { exit !(load > 0.7) }'; then
   measured+=" **Others used the CPUs too: the idle figures are not those of an idle machine.**"
 fi
 sed -i "/^<!-- measured -->\$/,/^<!-- end -->\$/c\\<!-- measured -->\n${measured//\//\\/}\n<!-- end -->" "$page"
-say "written: docs/stopping.md"
+# Those that the README shows.
+readme=$(awk -F'|' 'NR == FNR { rows[$2] = $0; next }
+  /^\| `/ && $2 in rows { $0 = rows[$2] }
+  { print }' "$page" "$root/README.md")
+printf '%s\n' "$readme" >"$root/README.md"
+say "written: docs/stopping.md, and its rows in README.md"
