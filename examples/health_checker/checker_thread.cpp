@@ -1,6 +1,8 @@
 #include "checker_thread.hpp"
 
 #include "rouse/service/autowait.hpp"
+#include "rouse/wait/stop_scope.hpp"
+#include "rouse/wait/this_thread.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -34,9 +36,10 @@ rouse::ThreadOptions options_for(const CheckConfig& check, const EngineHandlers&
 
 }  // namespace
 
-CheckerThread::CheckerThread(CheckConfig check, const EngineHandlers& handlers)
+CheckerThread::CheckerThread(CheckConfig check, const EngineHandlers& handlers, Guards& guards)
     : StoppableThread(options_for(check, handlers)),
       on_trouble_(handlers.on_trouble),
+      guards_(guards),
       task_(std::move(check), handlers.on_report),
       schedule_(task_.config().name, task_.config().period) {}
 
@@ -70,7 +73,7 @@ void CheckerThread::run(std::stop_token stop) {
       }
       pause_end = now + event_pause;
     }
-    if (!run_once(asked)) return;
+    if (!run_once(asked) && stop.stop_requested()) return;
 
     const auto soon = task_.recheck_after();
     recheck = soon ? steady_clock::now() + *soon : Time::max();
@@ -114,6 +117,10 @@ bool CheckerThread::run_once(Asked asked) {
   at_work_ = true;
   bool ended = true;
   try {
+    // Of this run alone: to stop the thread would end all that are to come.
+    rouse::StopScope scope(rouse::this_thread::stop_token());
+    const rouse::this_thread::Bind bind(scope);
+    const rouse::ScopedTimer guard = guards_.watch(check(), [&] { scope.request_stop(); });
     ended = task_.run(asked);
   } catch (const std::exception& error) {
     on_trouble_(check().name, std::string("its run broke down: ") + error.what());

@@ -13,6 +13,7 @@
 
 #include "check_task.hpp"
 #include "engine.hpp"
+#include "guards.hpp"
 #include "lag.hpp"
 #include "schedule.hpp"
 
@@ -32,7 +33,8 @@ class CheckerThread : public rouse::StoppableThread {
   /// touched take memory, so a thousand checks need some ten megabytes.
   static constexpr std::size_t stack_size = 256 * 1024;
 
-  CheckerThread(CheckConfig check, const EngineHandlers& handlers);
+  /// `guards` outlives it.
+  CheckerThread(CheckConfig check, const EngineHandlers& handlers, Guards& guards);
 
   /// Runs the check at once, or once more if it runs already. Its rhythm stays.
   void check_now() noexcept { requested_.set(); }
@@ -58,12 +60,13 @@ class CheckerThread : public rouse::StoppableThread {
   [[nodiscard]] Time next_by_calendar(Time now) const;
   // `ready` with index 0: somebody has asked for a run; another index: an event.
   rouse::AnyReady wait_until(Time due);
-  // False if it was stopped meanwhile.
+  // False if it was stopped.
   bool run_once(Asked asked);
   void renew_events();
   void give_up_events(const char* why);
 
   const std::function<void(const std::string&, const std::string&)> on_trouble_;
+  Guards& guards_;
   CheckTask task_;
   const Schedule schedule_;
   rouse::Event requested_;

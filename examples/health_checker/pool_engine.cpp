@@ -20,10 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A check that obeys its stop ends within microseconds of its timeout. This is for one that waits
-// for something else.
-constexpr std::chrono::milliseconds leniency = 500ms;
-
 constexpr std::size_t checks_per_watch = 64;
 
 }  // namespace
@@ -57,7 +53,7 @@ PoolEngine::PoolEngine(std::size_t most_at_once, EngineHandlers handlers)
              .name = "check",
              .stack_size = CheckerThread::stack_size}),
       timers_({.pool = &pool_}),
-      guards_({.pool_options = {.min_threads = 1, .max_threads = 1, .name = "guard"}}) {}
+      guards_(handlers_) {}
 
 PoolEngine::~PoolEngine() {
   // From here on nobody runs a check, and uses what is destroyed before the pool.
@@ -158,8 +154,10 @@ void PoolEngine::run(Item& item, Asked asked, Clock::time_point due) {
   item.thread = ::gettid();
   ++in_flight_;
   try {
-    const rouse::ScopedTimer guard(
-        guards_.run_after(item.check().timeout + leniency, [this, &item] { stop_overdue(item); }));
+    const rouse::ScopedTimer guard = guards_.watch(item.check(), [&item] {
+      const std::lock_guard lock(item.mutex);
+      item.job.request_stop();
+    });
     ended = item.task.run(asked);
     if (const auto over = item.task.overrun(); over > 0s) stop_latency_.add(over);
   } catch (const std::exception& error) {
@@ -188,19 +186,6 @@ void PoolEngine::finish(Item& item, bool ended) noexcept {
   } catch (const std::bad_alloc&) {
     // The rhythm goes on.
   }
-}
-
-void PoolEngine::stop_overdue(Item& item) {
-  {
-    const std::lock_guard guard(item.mutex);
-    if (!item.running) return;
-    item.job.request_stop();
-  }
-  ++overdue_;
-  handlers_.on_trouble(item.check().name,
-                       "has not ended " + duration_text(leniency) + " after its timeout of " +
-                           duration_text(item.check().timeout) + "; its job was stopped (thread " +
-                           std::to_string(item.thread) + ")");
 }
 
 // --- events --------------------------------------------------------------------------------------
@@ -322,7 +307,7 @@ std::vector<StoppedLayer> PoolEngine::stop(std::chrono::milliseconds patience) {
     layers.back().note += ", the last was '" + slowest_ + "' after " + duration_text(slowest_took_);
   }
   if (!watches.empty()) layers.push_back({"events", rouse::stop_all(watches, left()), ""});
-  layers.push_back({"guards", guards_.stop_for(left()), ""});
+  layers.push_back(guards_.stop(left()));
   return layers;
 }
 
@@ -354,7 +339,7 @@ EngineFigures PoolEngine::figures() const {
   figures.in_flight = in_flight_;
   figures.queued = pool.queued();
   figures.threads = pool.threads;
-  figures.overdue = overdue_;
+  figures.overdue = guards_.overdue();
   lag_.add_to(figures.lag);
   stop_latency_.add_to(figures.stop_latency);
   const std::lock_guard guard(mutex_);

@@ -3,8 +3,8 @@
 //
 // A check that waits for its time is a timer, so ten thousand of them need no threads; those that
 // run at the same time, `most_at_once` of them, have the pool's. Each run is a Job: a check that
-// hangs beyond its timeout is stopped through it, by a guard that has a thread of its own, since
-// the pool may have none left. Events are waited for by a ConditionWatch for every 64 checks.
+// hangs beyond its timeout is stopped through it. Events are waited for by a ConditionWatch for
+// every 64 checks.
 
 #include "rouse/exec/delay_executor.hpp"
 #include "rouse/exec/job.hpp"
@@ -13,6 +13,7 @@
 
 #include "condition_watch.hpp"
 #include "engine.hpp"
+#include "guards.hpp"
 #include "lag.hpp"
 
 #include <atomic>
@@ -51,7 +52,6 @@ class PoolEngine : public Engine {
   void run_later(Item& item, Asked asked, Clock::time_point due);
   void run(Item& item, Asked asked, Clock::time_point due);
   void finish(Item& item, bool ended) noexcept;
-  void stop_overdue(Item& item);
 
   void arm_events(Item& item);
   void give_up_events(Item& item, const std::string& why);
@@ -67,7 +67,6 @@ class PoolEngine : public Engine {
   Lag lag_;
   Lag stop_latency_;
   std::atomic<std::size_t> in_flight_{0};
-  std::atomic<std::size_t> overdue_{0};
   std::atomic<Clock::rep> stop_began_{0};  // 0: it has not
 
   mutable std::mutex mutex_;  // of what follows, up to the pool
@@ -79,7 +78,7 @@ class PoolEngine : public Engine {
 
   rouse::ThreadPool pool_;
   rouse::DelayExecutor timers_;  // on the pool
-  rouse::DelayExecutor guards_;  // on a thread of its own
+  Guards guards_;
 };
 
 }  // namespace health

@@ -6,7 +6,8 @@
 
 namespace health {
 
-ThreadEngine::ThreadEngine(EngineHandlers handlers) : handlers_(std::move(handlers)) {}
+ThreadEngine::ThreadEngine(EngineHandlers handlers)
+    : handlers_(std::move(handlers)), guards_(handlers_) {}
 
 ThreadEngine::~ThreadEngine() {
   // Together, or each would be waited for before the next one is asked.
@@ -15,7 +16,7 @@ ThreadEngine::~ThreadEngine() {
 
 void ThreadEngine::add(CheckConfig check) {
   std::string name = check.name;
-  auto thread = std::make_shared<Thread>(std::move(check), handlers_);
+  auto thread = std::make_shared<Thread>(std::move(check), handlers_, guards_);
   const std::lock_guard guard(mutex_);
   threads_.emplace(std::move(name), std::move(thread));
 }
@@ -63,6 +64,7 @@ void ThreadEngine::every(std::chrono::nanoseconds period, std::function<void()> 
 }
 
 std::vector<StoppedLayer> ThreadEngine::stop(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   std::vector<rouse::StoppableThread*> all;
   {
     const std::lock_guard guard(mutex_);
@@ -71,7 +73,8 @@ std::vector<StoppedLayer> ThreadEngine::stop(std::chrono::milliseconds patience)
     for (const auto& [name, thread] : threads_) all.push_back(thread.get());
   }
   std::vector<StoppedLayer> layers;
-  layers.push_back({"checks", rouse::stop_all(all, patience), ""});
+  layers.push_back({"checks", rouse::stop_all(all, deadline), ""});
+  layers.push_back(guards_.stop(deadline - std::chrono::steady_clock::now()));
   return layers;
 }
 
@@ -79,6 +82,7 @@ EngineFigures ThreadEngine::figures() const {
   EngineFigures figures;
   const std::lock_guard guard(mutex_);
   figures.checks = threads_.size();
+  figures.overdue = guards_.overdue();
   for (const auto& [name, thread] : threads_) {
     if (thread->running()) ++figures.threads;
     thread->add_to(figures);

@@ -8,6 +8,7 @@
 
 #include "checker_thread.hpp"
 #include "engine.hpp"
+#include "guards.hpp"
 
 #include <functional>
 #include <map>
@@ -34,6 +35,7 @@ class ThreadEngine : public Engine {
   using Thread = rouse::Running<CheckerThread>;
 
   const EngineHandlers handlers_;
+  Guards guards_;
   mutable std::mutex mutex_;  // of what follows
   std::map<std::string, std::shared_ptr<Thread>> threads_;
   std::vector<std::shared_ptr<Thread>> removed_;  // and not ended
