@@ -7,9 +7,12 @@
 #include "support/temporary_directory.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -127,6 +130,26 @@ TEST_F(HostileClient, IsRefusedWhatIsTooLong) {
   client.send(hello_request);
   while (client.send("X: " + std::string(1000, 'x') + "\r\n")) {
   }
+  EXPECT_TRUE(all_end(server));
+}
+
+// What it sends behind that is read, or the connection would be reset.
+TEST_F(HostileClient, SeesWhyItIsRefused) {
+  Server server({.limits = {.linger_time = 1h}}, {.results = results_}, log_);
+  HttpClient client(server.port());
+  client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" +
+              std::string(100'000, 'x'));
+  EXPECT_EQ(client.read_answer().status, 405);
+  ASSERT_EQ(rouse::wait_readable_for(client.fd(), 20s), rouse::WaitStatus::ready);
+  char byte = 0;
+  EXPECT_EQ(::recv(client.fd(), &byte, 1, 0), 0) << std::strerror(errno);
+}
+
+TEST_F(HostileClient, IsCutOffWhenItStaysAfterItWasRefused) {
+  Server server({.limits = {.linger_time = 50ms}}, {.results = results_}, log_);
+  HttpClient client(server.port());
+  client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n");
+  EXPECT_EQ(client.read_answer().status, 405);
   EXPECT_TRUE(all_end(server));
 }
 

@@ -4,6 +4,8 @@
 #include "rouse/wait/this_thread.hpp"
 #include "rouse/wait/wait_status.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -169,6 +171,16 @@ void HttpConnection::send(const Response& response) {
 void HttpConnection::send_last(const Response& response) {
   last_ = true;
   send(response);
+}
+
+void HttpConnection::linger() {
+  constexpr std::size_t most = std::size_t{256} * 1024;
+  ::shutdown(socket_.fd(), SHUT_WR);
+  std::array<char, 4096> buffer;
+  (void)ends_within(limits_.linger_time, [&] {
+    std::size_t all = 0;
+    for (std::size_t got = 1; got > 0 && all < most; all += got) got = socket_.read(buffer);
+  });
 }
 
 void HttpConnection::begin_stream(const Response& head) {

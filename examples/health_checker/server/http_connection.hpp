@@ -32,6 +32,8 @@ struct HttpLimits {
   std::chrono::milliseconds write_time = std::chrono::seconds(10);  ///< For each 64 KiB.
   /// For all of an answer that is no stream.
   std::chrono::milliseconds answer_time = std::chrono::seconds(60);
+  /// For what a client that was refused still sends: linger().
+  std::chrono::milliseconds linger_time = std::chrono::seconds(1);
 };
 
 struct Request {
@@ -60,6 +62,9 @@ class HttpConnection {
   void send(const Response& response);
   /// The same, and it is the last.
   void send_last(const Response& response);
+  /// After the last answer: reads what the client still sends, for a while. If that were unread
+  /// when the connection is closed, the system would reset it, and the answer might never be seen.
+  void linger();
 
   /// Begins an answer without end; its body is what is written from now on.
   void begin_stream(const Response& head);

@@ -1,6 +1,7 @@
 #include "server/server.hpp"
 
 #include "rouse/wait/fd.hpp"
+#include "rouse/wait/sleep.hpp"
 #include "rouse/wait/wait_status.hpp"
 
 #include "checkers/wait.hpp"
@@ -115,15 +116,21 @@ rouse::StopReport Server::stop(std::chrono::milliseconds patience) {
 }
 
 void Server::accept_all() {
-  while (std::optional<Listener::Accepted> accepted = listener_.accept()) {
+  constexpr std::chrono::milliseconds pause{100};
+  do {
     std::string peer;
     try {
-      peer = accepted->peer.to_string();
-      take(*std::move(accepted), peer);
+      while (std::optional<Listener::Accepted> accepted = listener_.accept()) {
+        peer = accepted->peer.to_string();
+        take(*std::move(accepted), peer);
+        peer.clear();
+      }
+      return;
     } catch (const std::exception& error) {
-      tell_failure(peer, error);  // no room for a thread, say; the next one may have more luck
+      // No room for a thread, say; the next one may have more luck.
+      tell_failure(peer.empty() ? "the next connection" : peer, error);
     }
-  }
+  } while (rouse::sleep_for(pause) != rouse::WaitStatus::stopped);
 }
 
 void Server::take(Listener::Accepted accepted, const std::string& peer) {
@@ -179,6 +186,7 @@ void Server::refuse(HttpConnection& connection, const Refusal& refusal, const st
     Response response = hardened(as_text(refusal.status(), refusal.what()));
     if (refusal.status() == 405) response.headers.emplace_back("Allow", "GET, HEAD");
     connection.send_last(response);
+    connection.linger();
   } catch (const TargetError&) {
     // It has not waited for it.
   } catch (const rouse::Stopped&) {
