@@ -1,13 +1,19 @@
 #include "program.hpp"
 
+#include "rouse/wait/shield.hpp"
+#include "rouse/wait/this_thread.hpp"
+
+#include "line_output.hpp"
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
-#include <cstdio>
+#include <optional>
 #include <system_error>
 
 namespace health {
@@ -30,8 +36,14 @@ void prepare_process() {
 }
 
 void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  const Fd again = open_again(STDOUT_FILENO);
+  auto limit = std::chrono::steady_clock::time_point::max();
+  std::optional<rouse::Shield> shield;
+  if (rouse::this_thread::stop_token().stop_requested()) {
+    shield.emplace();
+    limit = std::chrono::steady_clock::now() + output_patience;
+  }
+  (void)write_until(again ? again.get() : STDOUT_FILENO, text, limit);
 }
 
 bool is_terminal() noexcept { return ::isatty(STDIN_FILENO) == 1; }

@@ -15,7 +15,9 @@ namespace health {
 ///   usual 1,024.
 void prepare_process();
 
-/// To standard output, at once. If it has gone there is nobody to tell.
+/// To standard output, at once. Blocks while nobody reads, until this thread's stop; what is said
+/// after that is waited for no longer than output_patience. If the reader has gone there is nobody
+/// to tell.
 void print(const std::string& text);
 
 /// Whether somebody sits before standard input.

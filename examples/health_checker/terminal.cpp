@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
@@ -15,6 +16,10 @@ std::string_view variable(const char* name) noexcept {
   const char* const value = std::getenv(name);
   return value != nullptr ? value : "";
 }
+
+// Set by a signal handler.
+std::atomic<bool> continued{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 bool has_cursor(int fd) noexcept {
   const std::string_view kind = variable("TERM");
@@ -48,18 +53,24 @@ RawTerminal::RawTerminal(int fd) : fd_(fd) {
   raw_.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | IEXTEN);
   raw_.c_cc[VMIN] = 1;
   raw_.c_cc[VTIME] = 0;
+  struct sigaction note {};
+  note.sa_handler = [](int) { continued = true; };
+  note.sa_flags = SA_RESTART;
+  ::sigaction(SIGCONT, &note, &continued_before_);
   apply();
 }
 
 RawTerminal::~RawTerminal() {
   // Not TCSADRAIN: a terminal that is held up must not hold us up.
   if (in_foreground(fd_)) ::tcsetattr(fd_, TCSANOW, &before_);
+  ::sigaction(SIGCONT, &continued_before_, nullptr);
 }
 
 bool RawTerminal::apply() noexcept {
+  const bool was_stopped = continued.exchange(false);
   termios now{};
-  if (::tcgetattr(fd_, &now) != 0 || now.c_lflag == raw_.c_lflag) return false;
-  return ::tcsetattr(fd_, TCSANOW, &raw_) == 0;
+  if (::tcgetattr(fd_, &now) != 0 || now.c_lflag == raw_.c_lflag) return was_stopped;
+  return ::tcsetattr(fd_, TCSANOW, &raw_) == 0 || was_stopped;
 }
 
 }  // namespace health

@@ -4,6 +4,7 @@
 // Thread safety: functions: any thread, while nobody changes the environment. RawTerminal: one
 // thread.
 
+#include <signal.h>
 #include <termios.h>
 
 #include <cstddef>
@@ -40,7 +41,8 @@ inline constexpr const char* magenta = "\x1b[35m";
 inline constexpr const char* dim = "\x1b[2m";
 inline constexpr const char* colour_off = "\x1b[m";
 
-/// Each key comes at once and is not echoed; Ctrl-C, Ctrl-Z and Ctrl-S stay what they are.
+/// Each key comes at once and is not echoed; Ctrl-C, Ctrl-Z and Ctrl-S stay what they are. Takes
+/// over SIGCONT, for one of them at a time.
 class RawTerminal {
  public:
   /// Throws std::system_error if `fd`, which stays open, is no terminal.
@@ -52,13 +54,15 @@ class RawTerminal {
   RawTerminal& operator=(const RawTerminal&) = delete;
 
   /// Again, if somebody has changed them meanwhile, as a shell does that gets the terminal back for
-  /// a while: true then. In the foreground only.
+  /// a while. True then, and after a SIGCONT: somebody else may have written there. In the
+  /// foreground only.
   bool apply() noexcept;
 
  private:
   const int fd_;
   termios before_{};
   termios raw_{};
+  struct sigaction continued_before_ {};
 };
 
 }  // namespace health

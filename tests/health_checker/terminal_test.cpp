@@ -3,6 +3,7 @@
 #include "support/pipe.hpp"
 #include "support/pseudo_terminal.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -92,6 +93,11 @@ TEST(RawTerminal, PutsBackWhatItFound) {
     EXPECT_TRUE(raw.apply());
     EXPECT_FALSE(raw.apply()) << "nobody has changed them";
     EXPECT_TRUE(same_settings(terminal.settings(), now));
+
+    // Not every shell changes them.
+    ASSERT_EQ(::raise(SIGCONT), 0);
+    EXPECT_TRUE(raw.apply());
+    EXPECT_FALSE(raw.apply());
   }
   EXPECT_TRUE(same_settings(terminal.settings(), before));
 }

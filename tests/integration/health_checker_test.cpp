@@ -37,6 +37,16 @@ std::multiset<std::string> sorted_lines(std::istream& stream) {
   return lines;
 }
 
+// A pipe at `path` that has no room.
+FileDescriptor full_pipe(const std::string& path) {
+  EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  FileDescriptor pipe(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  const std::string text(4096, 'x');
+  while (::write(pipe.get(), text.data(), text.size()) > 0) {
+  }
+  return pipe;
+}
+
 class HealthChecker : public testing::Test {
  protected:
   // Its path.
@@ -250,11 +260,7 @@ TEST_F(HealthChecker, LogsToAFileAsWell) {
 // Somebody has pressed Ctrl-S, or what collects the log hangs.
 TEST_F(HealthChecker, ChecksAndStopsThoughNobodyReadsItsLog) {
   const std::string log = folder_.path() / "log";
-  ASSERT_EQ(::mkfifo(log.c_str(), 0600), 0);
-  const FileDescriptor never_read(::open(log.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  const std::string text(4096, 'x');
-  while (::write(never_read.get(), text.data(), text.size()) > 0) {
-  }
+  const FileDescriptor never_read = full_pipe(log);
   RollCall runs(folder_);
   const std::string file = config(
       "[[check]]\nname = \"only\"\ntype = \"command\"\nperiod = \"1s\"\ntimeout = \"1s\"\n"
@@ -266,6 +272,25 @@ TEST_F(HealthChecker, ChecksAndStopsThoughNobodyReadsItsLog) {
   ASSERT_TRUE(child.wait_until([&] { return runs.count() >= 3; }, child_limit, others)) << child;
   ASSERT_TRUE(child.send(SIGTERM));
   EXPECT_EQ(child.wait_for_exit(), 0) << child;
+}
+
+TEST_F(HealthChecker, StopsThoughNobodyReadsWhatACommandSays) {
+  const std::string output = folder_.path() / "output";
+  const FileDescriptor never_read = full_pipe(output);
+  RollCall runs(folder_);
+  // Only when it is asked to, or at New Year.
+  const std::string file = config(
+      "[[check]]\nname = \"only\"\ntype = \"command\"\ncron = \"0 0 1 1 *\"\n"
+      "shell = '''echo >" +
+      runs.path() + "'''\n");
+  ChildProcess child(
+      {"/bin/sh", "-c", "exec \"$0\" --config \"$1\" >\"$2\"", ROUSE_HEALTH_CHECKER, file, output});
+  ASSERT_TRUE(child.write("check only\n"));
+  const int others[] = {runs.fd()};
+  // Then the answer is under way.
+  ASSERT_TRUE(child.wait_until([&] { return runs.count() >= 1; }, child_limit, others)) << child;
+  ASSERT_TRUE(child.send(SIGTERM));
+  expect_stopped(child);
 }
 
 TEST_F(HealthChecker, ChecksTheWebServerNextDoor) {

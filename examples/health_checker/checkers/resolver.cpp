@@ -33,12 +33,11 @@ struct Lookup {
     static_cast<Lookup*>(self)->take(status, found);
   }
 
-  // Called by C code: no exception may leave it.
+  // Called by C code: no exception may leave it, so there is room for all addresses already.
   void take(int ended, ares_addrinfo* found) noexcept {
     done = true;
     status = ended;
     if (found == nullptr) return;
-    addresses.reserve(most_addresses);
     for (auto* node = found->nodes; node != nullptr; node = node->ai_next) {
       if (node->ai_addrlen > sizeof(sockaddr_storage)) continue;
       if (addresses.size() == most_addresses) break;
@@ -148,6 +147,7 @@ std::vector<Address> resolve(const std::string& host, std::uint16_t port,
   if (const auto literal = parse_address(host, port)) return {*literal};
 
   Lookup lookup;  // before the channel, whose destructor may call it back
+  lookup.addresses.reserve(most_addresses);
   Channel channel(options);
   channel.start(host, port, lookup);
   while (!lookup.done) channel.turn();
