@@ -3,23 +3,14 @@
 
 #include "rouse/exec/cron.hpp"
 
+#include "support/fuzz_corpus.hpp"
 #include "support/scale.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <optional>
-#include <random>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include <gtest/gtest.h>
-
-// Ends the program where something does not hold.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace rouse::test {
 namespace {
@@ -31,54 +22,20 @@ unsigned fuzz_variable(const char* name, unsigned otherwise) {
 
 class CronFuzz : public testing::Test {
  protected:
-  void SetUp() override {
-    std::ifstream file(ROUSE_CRON_CORPUS);
-    for (std::string line; std::getline(file, line);) corpus_.push_back(line);
-    ASSERT_GT(corpus_.size(), 20U);
-  }
+  void SetUp() override { ASSERT_GT(corpus_.inputs().size(), 20U); }
 
-  std::size_t below(std::size_t limit) {
-    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
-  }
-
-  std::string damaged(std::string text) {
-    constexpr std::string_view pieces = "*?/-,#LWlw@ \t0123456789JANSUN\n\xFF";
-    for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
-      const std::size_t at = below(text.size() + 1);
-      const std::string& other = corpus_[below(corpus_.size())];
-      switch (below(5)) {
-        case 0:
-          text.insert(at, 1, pieces[below(pieces.size())]);
-          break;
-        case 1:
-          if (at < text.size()) text[at] = pieces[below(pieces.size())];
-          break;
-        case 2:
-          text.erase(at, 1 + below(3));
-          break;
-        case 3:
-          text.insert(at, other.substr(below(other.size()), 1 + below(4)));
-          break;
-        default:
-          text = text.substr(0, at) + other.substr(below(other.size()));
-      }
+  // At any time, in one of the ways that the ninth byte chooses.
+  int feed_at_any_time(const std::string& expression) {
+    std::string input;
+    for (std::uint64_t time = corpus_.number(); input.size() < 8; time >>= 8U) {
+      input += static_cast<char>(time & 0xFFU);
     }
-    return text;
-  }
-
-  int feed(const std::string& expression) {
-    std::string input(9, '\0');
-    const auto after = static_cast<std::int64_t>(random_());
-    std::memcpy(input.data(), &after, sizeof after);
-    input[8] = static_cast<char>(below(256));
-    input += expression;
+    input += static_cast<char>(corpus_.below(256));
     SCOPED_TRACE(expression);
-    return LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()),
-                                  input.size());
+    return feed(input + expression);
   }
 
-  std::vector<std::string> corpus_;
-  std::mt19937_64 random_{fuzz_variable("ROUSE_FUZZ_SEED", 6)};
+  FuzzCorpus corpus_{lines_of(ROUSE_CRON_CORPUS), fuzz_variable("ROUSE_FUZZ_SEED", 6)};
 };
 
 bool is_cron(const std::string& expression) {
@@ -90,8 +47,8 @@ bool is_cron(const std::string& expression) {
 }
 
 TEST_F(CronFuzz, GoodExpressionsKeepTheirPromisesAtAnyTime) {
-  for (const std::string& expression : corpus_) {
-    for (int i = rounds(30); i > 0; --i) EXPECT_EQ(feed(expression), 0);
+  for (const std::string& expression : corpus_.inputs()) {
+    for (int i = rounds(30); i > 0; --i) EXPECT_EQ(feed_at_any_time(expression), 0);
   }
 }
 
@@ -99,8 +56,9 @@ TEST_F(CronFuzz, DamagedExpressionsAreRefusedOrKeepTheirPromises) {
   const unsigned inputs = fuzz_variable("ROUSE_FUZZ_INPUTS", static_cast<unsigned>(rounds(20'000)));
   unsigned good = 0;
   for (unsigned i = 0; i < inputs; ++i) {
-    const std::string expression = damaged(corpus_[below(corpus_.size())]);
-    EXPECT_EQ(feed(expression), 0);
+    const std::string expression =
+        corpus_.damaged(corpus_.any(), {.bytes = "*?/-,#LWlw@ \t0123456789JANSUN\n\xFF"});
+    EXPECT_EQ(feed_at_any_time(expression), 0);
     good += is_cron(expression) ? 1U : 0U;
   }
   // Both kinds are there.

@@ -1,19 +1,14 @@
 // Pieces of bytes that are made of those of the corpus, in another order.
 
+#include "support/fuzz_corpus.hpp"
 #include "support/scale.hpp"
 
 #include <cstddef>
-#include <cstdint>
-#include <fstream>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
-
-// Ends the program where something does not hold.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace rouse::test {
 namespace {
@@ -47,39 +42,33 @@ std::string without_escapes(std::string_view text) {
   return result;
 }
 
+std::vector<std::string> corpus() {
+  std::vector<std::string> inputs;
+  for (const std::string& line : lines_of(ROUSE_LINE_CORPUS)) {
+    inputs.push_back(without_escapes(line));
+  }
+  return inputs;
+}
+
 class LineFuzz : public testing::Test {
  protected:
-  void SetUp() override {
-    std::ifstream file(ROUSE_LINE_CORPUS);
-    for (std::string line; std::getline(file, line);) corpus_.push_back(without_escapes(line));
-    ASSERT_GT(corpus_.size(), 20U);
-  }
+  void SetUp() override { ASSERT_GT(corpus_.inputs().size(), 20U); }
 
-  std::size_t below(std::size_t limit) {
-    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
-  }
-
-  static int feed(const std::string& input) {
-    return LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()),
-                                  input.size());
-  }
-
-  std::vector<std::string> corpus_;
-  std::mt19937_64 random_{8};
+  FuzzCorpus corpus_{corpus(), 8};
 };
 
 TEST_F(LineFuzz, TheCorpusGivesTheLinesOfTheSimpleSplitter) {
-  for (const std::string& input : corpus_) EXPECT_EQ(feed(input), 0);
+  for (const std::string& input : corpus_.inputs()) EXPECT_EQ(feed(input), 0);
 }
 
 TEST_F(LineFuzz, SoDoItsPartsInAnyOrder) {
   constexpr std::string_view separators = "||!\n\rx";
   for (int i = rounds(20'000); i > 0; --i) {
-    std::string input(1, static_cast<char>(below(8)));
-    for (std::size_t parts = 1 + below(12); parts > 0; --parts) {
-      const std::string& part = corpus_[below(corpus_.size())];
-      input += part.substr(1 + below(part.size() - 1), 1 + below(8));
-      input += separators[below(separators.size())];
+    std::string input(1, static_cast<char>(corpus_.below(8)));
+    for (std::size_t parts = 1 + corpus_.below(12); parts > 0; --parts) {
+      const std::string& part = corpus_.any();
+      input += part.substr(1 + corpus_.below(part.size() - 1), 1 + corpus_.below(8));
+      input += separators[corpus_.below(separators.size())];
     }
     ASSERT_EQ(feed(input), 0);
   }
