@@ -105,27 +105,6 @@ class Judge {
 
 }  // namespace
 
-bool compare(double a, Operator op, double b) noexcept {
-  switch (op) {
-    case Operator::equal:
-      return a == b;
-    case Operator::unequal:
-      return a != b;
-    case Operator::less:
-      return a < b;
-    case Operator::at_most:
-      return a <= b;
-    case Operator::greater:
-      return a > b;
-    case Operator::at_least:
-      return a >= b;
-    case Operator::contains:
-    case Operator::matches:
-      return false;
-  }
-  return false;
-}
-
 void judge(std::span<const Expectation> expectations, const Facts& facts, CheckResult& result) {
   Judge judge(facts);
   int failed = 0;

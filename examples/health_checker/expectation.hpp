@@ -1,9 +1,9 @@
 #pragma once
 // Expectation: what must hold of what a check has found, as one line of the configuration.
 //
-//   expect = ["status < 300", "latency < 500ms", 'json /ready == true', 'body matches
-//   "(?i)welcome"',
-//             "header content-type contains json", "warning: days_left > 14"]
+//   expect = ["status < 300", "latency < 500ms", 'json /ready == true',
+//             'body matches "(?i)welcome"', "header content-type contains json",
+//             "warning: days_left > 14"]
 //
 //   condition = [ ("warning" | "critical") ":" ] subject operator value
 //   subject   = "status"             the code of an HTTP answer
@@ -63,8 +63,28 @@ struct Facts {
   std::span<const HttpHeader> headers = {};
 };
 
-/// Whether `a op b`; false for "contains" and "matches".
-bool compare(double a, Operator op, double b) noexcept;
+/// Whether `a op b`; false for "contains" and "matches", which ask something else.
+template <class T>
+bool compare(const T& a, Operator op, const T& b) {
+  switch (op) {
+    case Operator::equal:
+      return a == b;
+    case Operator::unequal:
+      return a != b;
+    case Operator::less:
+      return a < b;
+    case Operator::at_most:
+      return a <= b;
+    case Operator::greater:
+      return a > b;
+    case Operator::at_least:
+      return a >= b;
+    case Operator::contains:
+    case Operator::matches:
+      return false;
+  }
+  return false;
+}
 
 /// Adds to `result` what is not as expected: "; json /ready is false, expected == true", and the
 /// status that follows.

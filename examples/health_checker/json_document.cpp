@@ -52,23 +52,11 @@ bool contains(const Json& value, const Json& part) {
   return value.is_string() && value.get_ref<const std::string&>().find(text) != std::string::npos;
 }
 
-bool compare(const Json& a, Operator op, const Json& b) {
-  if (op == Operator::equal) return a == b;
-  if (op == Operator::unequal) return a != b;
+bool compare_json(const Json& a, Operator op, const Json& b) {
+  const bool are_equal_or_not = op == Operator::equal || op == Operator::unequal;
   // Others have an order too, which nobody means.
-  if (!(a.is_number() && b.is_number()) && !(a.is_string() && b.is_string())) return false;
-  switch (op) {
-    case Operator::less:
-      return a < b;
-    case Operator::at_most:
-      return a <= b;
-    case Operator::greater:
-      return a > b;
-    case Operator::at_least:
-      return a >= b;
-    default:
-      return false;
-  }
+  const bool have_order = (a.is_number() && b.is_number()) || (a.is_string() && b.is_string());
+  return (are_equal_or_not || have_order) && compare(a, op, b);
 }
 
 }  // namespace
@@ -112,7 +100,7 @@ bool JsonDocument::holds(const std::string& pointer, Operator op,
   const Json* const value = impl_->find(pointer);
   if (value == nullptr || op == Operator::matches) return false;
   const Json other = Json::parse(literal);
-  return op == Operator::contains ? contains(*value, other) : compare(*value, op, other);
+  return op == Operator::contains ? contains(*value, other) : compare_json(*value, op, other);
 }
 
 std::string json_literal(std::string_view word, bool is_text) {
