@@ -7,6 +7,9 @@
 #include "registry.hpp"
 #include "suggest.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -36,6 +39,12 @@ struct Defaults {
 };
 
 // "127.0.0.1:8080", "[::1]:8080". False if it is neither.
+bool is_numeric(const std::string& address) {
+  in6_addr found{};  // has room for either
+  return ::inet_pton(AF_INET, address.c_str(), &found) == 1 ||
+         ::inet_pton(AF_INET6, address.c_str(), &found) == 1;
+}
+
 bool parse_listen(std::string_view text, ServerConfig& server) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return false;
@@ -48,7 +57,7 @@ bool parse_listen(std::string_view text, ServerConfig& server) {
   const std::string_view port = text.substr(colon + 1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
   server.address = address;
-  return error == std::errc{} && end == port.data() + port.size() && !address.empty();
+  return error == std::errc{} && end == port.data() + port.size() && is_numeric(server.address);
 }
 
 class ConfigReader {
@@ -87,7 +96,7 @@ class ConfigReader {
     const std::string listen = settings.required_text("listen");
     if (!listen.empty() && !parse_listen(listen, server)) {
       settings.error_at("listen",
-                        "'listen' must be an address and a port: \"127.0.0.1:8080\", "
+                        "'listen' must be a numeric address and a port: \"127.0.0.1:8080\", "
                         "\"[::1]:8080\"");
     }
     const std::string token_file = settings.text("token_file", "");

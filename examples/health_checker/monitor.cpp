@@ -33,7 +33,8 @@ Monitor::Monitor(Config config, Log& log)
 void Monitor::add(CheckConfig check) {
   const std::string name = check.name;
   std::string text = check.text;
-  results_.add(name, check.type, check.group);
+  // The time of a cron expression may be a month away.
+  results_.add(name, check.type, check.group, !check.cron);
   try {
     engine_->add(std::move(check));
   } catch (...) {

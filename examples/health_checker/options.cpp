@@ -25,7 +25,8 @@ Exit codes:
   3         bad command line or configuration, or threads could not be started: nothing runs
   --once    0 ok, 1 warning, 2 critical, 3 unknown: the worst state of all, where critical is worse
             than warning, and warning worse than unknown; 128 + n if it was ended by signal n
-  A second Ctrl-C or SIGTERM ends it at once with 128 + n.)";
+  A second Ctrl-C or SIGTERM ends it at once with 128 + n. SIGHUP reads the
+  configuration anew; at a terminal, and with --once, it is the end.)";
 
 }  // namespace
 

@@ -9,9 +9,10 @@
 
 namespace health {
 
-void Results::add(std::string name, std::string type, std::string group) {
+void Results::add(std::string name, std::string type, std::string group, bool awaited) {
   auto entry = std::make_unique<Entry>();
   entry->row = {.name = name, .type = std::move(type), .group = std::move(group)};
+  entry->awaited = awaited;
   {
     const std::lock_guard guard(lock_);
     entry->version = arranged_ = ++version_;
@@ -97,8 +98,8 @@ Results::Changes Results::changes_since(std::uint64_t& seen) const {
 
 bool Results::all_have_run() const {
   const std::shared_lock guard(lock_);
-  return std::ranges::all_of(entries_,
-                             [](const auto& each) { return each->row.state.has_value(); });
+  return std::ranges::all_of(
+      entries_, [](const auto& each) { return !each->awaited || each->row.state.has_value(); });
 }
 
 std::optional<Row> Results::row(std::string_view name) const {

@@ -47,8 +47,8 @@ class Results {
  public:
   class Subscription;
 
-  /// At the end. The name is new.
-  void add(std::string name, std::string type, std::string group = {});
+  /// At the end. The name is new. `awaited`: all_have_run() waits for its first result.
+  void add(std::string name, std::string type, std::string group = {}, bool awaited = true);
   void remove(std::string_view name);
   /// The rows of these names come first, in this order.
   void arrange(const std::vector<std::string>& names);
@@ -67,7 +67,7 @@ class Results {
   /// before all.
   [[nodiscard]] Changes changes_since(std::uint64_t& seen) const;
 
-  /// Whether each has a result.
+  /// Whether each that is awaited has a result.
   [[nodiscard]] bool all_have_run() const;
 
   [[nodiscard]] std::optional<Row> row(std::string_view name) const;
@@ -80,6 +80,7 @@ class Results {
     Row row;
     History history;
     std::uint64_t version = 0;
+    bool awaited = true;
   };
 
   void tell();

@@ -76,6 +76,9 @@ class Settings {
   /// is; where it is written with escapes, or over several lines, the message says which character.
   void error_within(const ListedText& entry, std::size_t offset, const std::string& message);
 
+  /// Those that have been asked for.
+  [[nodiscard]] const std::vector<std::string>& known_keys() const noexcept { return known_; }
+
   /// After all readers: reports the keys that none of them asked for. `also_known` are keys that
   /// somebody else reads.
   void report_unknown_keys(std::initializer_list<std::string_view> also_known = {});

@@ -3,7 +3,9 @@
 #include "registry.hpp"
 #include "settings.hpp"
 
+#include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -176,6 +178,32 @@ TEST(CheckerKeys, WhatIsWrongWithEventsIsSaid) {
               ElementsAre(HasSubstr("'address': ")));
   EXPECT_THAT(errors_of("port", "port = 1\nstate = 'free'\nowner = 'a'"),
               ElementsAre(HasSubstr("'owner' has no meaning")));
+}
+
+/// What docs/health_checker_checks.md has below "## kind".
+std::string documented(std::string_view kind) {
+  std::ifstream file(ROUSE_SOURCE_DIR "/docs/health_checker_checks.md");
+  std::string section;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("## ")) inside = line.substr(3) == kind;
+    if (inside) section += line + "\n";
+  }
+  return section;
+}
+
+TEST(CheckerKeys, AreDocumented) {
+  const toml::table nothing;
+  for (const Kind& kind : all_kinds()) {
+    std::vector<ConfigError> errors;
+    Settings settings(nothing, "", "", errors);
+    (void)kind.make(settings);
+    const std::string section = documented(kind.name);
+    ASSERT_FALSE(settings.known_keys().empty());
+    for (const std::string& key : settings.known_keys()) {
+      EXPECT_THAT(section, HasSubstr("`" + key + "`")) << kind.name;
+    }
+  }
 }
 
 }  // namespace

@@ -57,6 +57,17 @@ TEST(Results, MayBeUpdatedByManyThreads) {
   for (const Row& each : results.rows()) EXPECT_EQ(each.last.message, each.name);
 }
 
+TEST(Results, KnowWhenAllHaveRunThatAreAwaited) {
+  Results results;
+  results.add("a", "tcp");
+  results.add("b", "tcp");
+  results.add("at New Year", "tcp", "", false);
+  results.update("a", Status::ok, {.status = Status::ok});
+  EXPECT_FALSE(results.all_have_run());
+  results.update("b", Status::critical, {.status = Status::critical});
+  EXPECT_TRUE(results.all_have_run());
+}
+
 TEST(Results, TellWhatHasChanged) {
   Results results;
   results.add("a", "tcp");
