@@ -7,6 +7,7 @@
 # a Markdown file unless the line before it that is not blank says <!-- no-compile -->. If it has an
 # `int main` it is compiled as it is; else it becomes a function's body after rouse.hpp, its own header
 # and the usual standard headers, with its #include lines moved out and std::chrono_literals in use.
+# The functions have names of their own, so that sources may be compiled together.
 # `@code{.x}` is an example too only if x is cpp.
 #
 # A source keeps its time when its text has not changed, so only changed examples are compiled again.
@@ -38,9 +39,9 @@ extract() {
         for (i = 1; i <= n; i++) printf "#include <%s>\n", headers[i] > name
         for (i = 1; i <= count; i++)
           if (is_include(text[i])) printf "#line %d \"%s\"\n%s\n", first + i - 1, file, text[i] > name
-        print "using namespace std::chrono_literals;" > name
         # Declared first, so that no compiler misses a declaration of a function that is not static.
-        print "void snippet();\nvoid snippet() {" > name
+        printf "void %s_%d();\nvoid %s_%d() {\n", stem, first, stem, first > name
+        print "using namespace std::chrono_literals;" > name
         printf "#line %d \"%s\"\n", first, file > name
         for (i = 1; i <= count; i++) print (is_include(text[i]) ? "" : text[i]) > name
         print "}" > name
@@ -150,11 +151,11 @@ END
   fi
   if ! grep -qx "#line 3 \"$dir/root/include/rouse/wait/a.hpp\"" "$dir/out/rouse_wait_a_hpp_3.cpp" ||
     [[ $(grep -n 'include <regex>' "$dir/out/rouse_wait_a_hpp_3.cpp" | cut -d: -f1) -ge \
-      $(grep -n '^void snippet() {' "$dir/out/rouse_wait_a_hpp_3.cpp" | cut -d: -f1) ]]; then
+      $(grep -n '^void rouse_wait_a_hpp_3() {' "$dir/out/rouse_wait_a_hpp_3.cpp" | cut -d: -f1) ]]; then
     echo "self-check: a body is not wrapped as it should be" >&2
     return 1
   fi
-  if grep -q snippet "$dir/out/rouse_wait_a_hpp_8.cpp"; then
+  if grep -q rouse_wait_a_hpp_8 "$dir/out/rouse_wait_a_hpp_8.cpp"; then
     echo "self-check: a whole program was wrapped" >&2
     return 1
   fi
