@@ -149,6 +149,7 @@ void StoppableThread::Impl::reap() {
   // caller that is itself an interrupted boost::thread.
   const boost::this_thread::disable_interruption no_interruption;
   handle.join();
+  stack = {};
   detail::ControlBlock::release(block.exchange(nullptr, std::memory_order_relaxed));
   reaped.set();
 }
@@ -199,13 +200,21 @@ void StoppableThread::start() {
     block = detail::ControlBlock::acquire();
     if (detail::Addressee* const addressee = impl.addressee()) block->accept_raises(*addressee);
     boost::thread::attributes attributes;
-    if (impl.options.stack_size != 0) attributes.set_stack_size(impl.options.stack_size);
+    std::size_t stack_size = impl.options.stack_size;
+    if (stack_size == 0) stack_size = attributes.get_stack_size();
+    impl.stack = detail::ThreadStack::take(stack_size);
+    if (impl.stack) {
+      ::pthread_attr_setstack(attributes.native_handle(), impl.stack.lowest(), impl.stack.size());
+    } else {
+      attributes.set_stack_size(stack_size);
+    }
     impl.handle = boost::thread(attributes, [this, &impl, block] {
       detail::ControlBlock::adopt(block);
       impl.main(*this);
     });
   } catch (...) {
     if (block != nullptr) detail::ControlBlock::release(block);
+    impl.stack = {};
     impl.claimed.store(false, std::memory_order_release);
     try {
       throw;

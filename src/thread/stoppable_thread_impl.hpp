@@ -6,6 +6,7 @@
 #include "rouse/wait/event.hpp"
 #include "rouse/wait/stop_scope.hpp"
 
+#include "thread/thread_stack.hpp"
 #include "wait/control_block.hpp"
 
 #include <exception>
@@ -54,6 +55,7 @@ struct StoppableThread::Impl {
   detail::Atomic<bool> reaping{false};
   detail::Atomic<int> native_id{0};
   detail::Atomic<detail::ControlBlock*> block{nullptr};  // from launched to reaped
+  detail::ThreadStack stack;
   boost::thread handle;
   detail::Atomic<bool> has_error{false};  // whoever takes it off owns `error`
   std::exception_ptr error;

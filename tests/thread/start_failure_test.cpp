@@ -49,6 +49,18 @@ class StartFailure : public testing::Test {
   }
 };
 
+// Then the system is asked for one that is only this thread's.
+TEST_F(StartFailure, IsNotCausedByALackOfStacksToShare) {
+  bool ran = false;
+  StoppableThread thread([&] { ran = true; }, {.stack_size = 13 * 64 * 1024});
+  {
+    const Fault fault(Call::mmap, ENOMEM);
+    thread.start();
+  }
+  thread.join();
+  EXPECT_TRUE(ran);
+}
+
 TEST_F(StartFailure, OfTheSystemIsAnExceptionThatNamesTheThread) {
   bool ran = false;
   StoppableThread thread([&] { ran = true; }, {.name = "unlucky"});
