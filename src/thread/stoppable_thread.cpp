@@ -202,7 +202,7 @@ void StoppableThread::start() {
     boost::thread::attributes attributes;
     std::size_t stack_size = impl.options.stack_size;
     if (stack_size == 0) stack_size = attributes.get_stack_size();
-    impl.stack = detail::ThreadStack::take(stack_size);
+    if (detail::ThreadStack::suit_threads()) impl.stack = detail::ThreadStack::take(stack_size);
     if (impl.stack) {
       ::pthread_attr_setstack(attributes.native_handle(), impl.stack.lowest(), impl.stack.size());
     } else {

@@ -13,6 +13,14 @@
 #include <new>
 #include <utility>
 
+// Whether there is one shows when the program is linked, however rouse was compiled.
+extern "C" {
+[[gnu::weak]] void __asan_init();
+[[gnu::weak]] void __hwasan_init();
+[[gnu::weak]] void __msan_init();
+[[gnu::weak]] void __tsan_init();
+}
+
 namespace rouse::detail {
 namespace {
 
@@ -166,6 +174,11 @@ namespace {
 
 ThreadStack::~ThreadStack() {
   if (slab_ != nullptr) slab_->shelf->give_back(slab_, index_);
+}
+
+bool ThreadStack::suit_threads() noexcept {
+  return __asan_init == nullptr && __hwasan_init == nullptr && __msan_init == nullptr &&
+         __tsan_init == nullptr;
 }
 
 ThreadStack ThreadStack::take(std::size_t size) noexcept {

@@ -35,6 +35,10 @@ class ThreadStack {
   /// No thread runs on it any more.
   ~ThreadStack();
 
+  /// False in a program with a sanitizer: what those put on a stack needs room, so they enlarge the
+  /// stacks that the system makes, and complain of others.
+  static bool suit_threads() noexcept;
+
   /// At least so many bytes, and a page below them that may not be touched. Empty if the system has
   /// no room.
   static ThreadStack take(std::size_t size) noexcept;
