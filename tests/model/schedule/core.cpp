@@ -30,3 +30,14 @@
 #include "wait/this_thread.cpp"
 #include "wait/wait_any.cpp"
 #include "wait/wait_hint.cpp"
+
+namespace rouse::detail {
+
+// Threads are fibers here, on stacks of the scheduler.
+bool ThreadStack::suit_threads() noexcept { return false; }
+ThreadStack::~ThreadStack() = default;
+ThreadStack ThreadStack::take(std::size_t /*size*/) noexcept { return {}; }
+void* ThreadStack::lowest() const noexcept { return nullptr; }
+std::size_t ThreadStack::size() const noexcept { return 0; }
+
+}  // namespace rouse::detail
