@@ -14,6 +14,8 @@
 #include "support/temporary_directory.hpp"
 #include "support/test_socket.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -108,8 +110,10 @@ TEST_P(Events, ALineIsForgottenAfterItsTime) {
 }
 
 TEST_P(Events, AProcessThatEndsIsReportedAtOnce) {
-  IdleProcess process = IdleProcess::running({"/bin/sleep", {"rouse-test-sleeper", "1000"}, ""});
-  start(std::make_unique<ProcessChecker>(ProcessOptions{.command = "rouse-test-sleeper 1000"}));
+  // Another engine's test may run at the same time.
+  const std::string name = "rouse-test-sleeper-of-" + std::to_string(::getpid());
+  IdleProcess process = IdleProcess::running({"/bin/sleep", {name, "1000"}, ""});
+  start(std::make_unique<ProcessChecker>(ProcessOptions{.command = name + " 1000"}));
   EXPECT_THAT(wait_for(Status::ok), HasSubstr("running (pid "));
   process.kill();
   EXPECT_EQ(wait_for(Status::critical), "not running");

@@ -74,11 +74,14 @@ class [[gnu::visibility("default")]] InterruptibleThread : public StoppableThrea
   template <class E, class... Args>
   requires std::copy_constructible<E>
   bool raise(Args && ... args) {
+    // This thread's own E is gone when the other one may see its copy.
+    std::exception_ptr exception;
     if constexpr (std::constructible_from<E, Args...>) {
-      return raise(std::make_exception_ptr(E(std::forward<Args>(args)...)));
+      exception = std::make_exception_ptr(E(std::forward<Args>(args)...));
     } else {
-      return raise(std::make_exception_ptr(E{std::forward<Args>(args)...}));
+      exception = std::make_exception_ptr(E{std::forward<Args>(args)...});
     }
+    return raise(std::move(exception));
   }
 
   /// The same for an exception that is there already; null is refused.
