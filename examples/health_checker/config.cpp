@@ -38,13 +38,13 @@ struct Defaults {
   std::optional<milliseconds> recheck;
 };
 
-// "127.0.0.1:8080", "[::1]:8080". False if it is neither.
 bool is_numeric(const std::string& address) {
   in6_addr found{};  // has room for either
   return ::inet_pton(AF_INET, address.c_str(), &found) == 1 ||
          ::inet_pton(AF_INET6, address.c_str(), &found) == 1;
 }
 
+// "127.0.0.1:8080", "[::1]:8080". False if it is neither.
 bool parse_listen(std::string_view text, ServerConfig& server) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return false;

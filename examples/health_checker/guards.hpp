@@ -21,6 +21,7 @@ namespace health {
 
 class Guards {
  public:
+  /// `handlers` outlive it.
   explicit Guards(const EngineHandlers& handlers);
 
   /// Of the run of `check` that this thread begins, while the result lives: `stop` is called, and

@@ -37,6 +37,12 @@ std::multiset<std::string> sorted_lines(std::istream& stream) {
   return lines;
 }
 
+// A check whose every run is seen by `runs`.
+std::string called_at(const std::string& times, const RollCall& runs) {
+  return "[[check]]\nname = \"only\"\ntype = \"command\"\n" + times + "shell = '''echo >" +
+         runs.path() + "'''\n";
+}
+
 // A pipe at `path` that has no room.
 FileDescriptor full_pipe(const std::string& path) {
   EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
@@ -262,10 +268,7 @@ TEST_F(HealthChecker, ChecksAndStopsThoughNobodyReadsItsLog) {
   const std::string log = folder_.path() / "log";
   const FileDescriptor never_read = full_pipe(log);
   RollCall runs(folder_);
-  const std::string file = config(
-      "[[check]]\nname = \"only\"\ntype = \"command\"\nperiod = \"1s\"\ntimeout = \"1s\"\n"
-      "shell = '''echo >" +
-      runs.path() + "'''\n");
+  const std::string file = config(called_at("period = \"1s\"\ntimeout = \"1s\"\n", runs));
   ChildProcess child({"/bin/sh", "-c", "exec \"$0\" --verbose --config \"$1\" 2>\"$2\"",
                       ROUSE_HEALTH_CHECKER, file, log});
   const int others[] = {runs.fd()};
@@ -279,10 +282,7 @@ TEST_F(HealthChecker, StopsThoughNobodyReadsWhatACommandSays) {
   const FileDescriptor never_read = full_pipe(output);
   RollCall runs(folder_);
   // Only when it is asked to, or at New Year.
-  const std::string file = config(
-      "[[check]]\nname = \"only\"\ntype = \"command\"\ncron = \"0 0 1 1 *\"\n"
-      "shell = '''echo >" +
-      runs.path() + "'''\n");
+  const std::string file = config(called_at("cron = \"0 0 1 1 *\"\n", runs));
   ChildProcess child(
       {"/bin/sh", "-c", "exec \"$0\" --config \"$1\" >\"$2\"", ROUSE_HEALTH_CHECKER, file, output});
   ASSERT_TRUE(child.write("check only\n"));
